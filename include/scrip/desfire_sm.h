@@ -1,0 +1,229 @@
+/* desfire_sm.h: secure messaging of MIFARE DESFire, the part that card and terminal share: D40, EV1 (DES, 2K3DES,
+ * 3K3DES, AES), EV2 and LRP. Pure computation on a caller-owned session.
+ *
+ * The host's side may run ahead of the card: wrap_command returns an `expect` for each command, and the responses are
+ * opened later, in order, each against its own `expect`. Where the next command's bytes depend on a response that has
+ * not been opened yet (EV1 after a response with unknown data), wrap_command answers SCRIP_E_WAIT. */
+#ifndef SCRIP_DESFIRE_SM_H
+#define SCRIP_DESFIRE_SM_H
+
+#include <scrip/block.h>
+#include <scrip/bytes.h>
+#include <scrip/cmac.h>
+#include <scrip/lrp.h>
+
+/** Communication modes; the values are those of FileOption bits 1..0. */
+enum scrip_desfire_comm {
+    SCRIP_DESFIRE_PLAIN = 0,
+    SCRIP_DESFIRE_MAC = 1,
+    SCRIP_DESFIRE_FULL = 3,
+};
+
+/** Secure messaging in force. */
+enum scrip_desfire_sm {
+    SCRIP_DESFIRE_SM_NONE,
+    SCRIP_DESFIRE_SM_D40,
+    SCRIP_DESFIRE_SM_EV1,
+    SCRIP_DESFIRE_SM_EV2,
+    SCRIP_DESFIRE_SM_LRP,
+};
+
+/** A key as cards store it. `bytes` holds 8 (DES), 16 or 24 bytes. */
+struct scrip_desfire_key {
+    uint8_t cipher; /**< SCRIP_DES, _2K3DES, _3K3DES or _AES128 */
+    uint8_t version;
+    uint8_t bytes[24];
+};
+
+/** A session. Fields private, no pointers: may be copied. Wipe when done. */
+struct scrip_desfire_session {
+    uint8_t sm;     /* enum scrip_desfire_sm */
+    uint8_t cipher; /* enum scrip_cipher of the session keys */
+    uint8_t key_no;
+    bool chain_unknown; /* EV1 host: a response with unknown data is still out */
+    uint16_t cmd_ctr;   /* host: of the next command to wrap; card: of the next command to come */
+    uint32_t enc_ctr;   /* LRP */
+    uint8_t ti[4];
+    uint8_t iv[16];         /* EV1 chain */
+    uint8_t secret[2][24];  /* session keys as bytes: ENC (or the only one), MAC */
+    struct scrip_block enc; /* expanded secret[0] */
+    struct scrip_cmac_key mac;
+    struct scrip_lrp lrp;
+};
+
+/** How one command and its response are protected. */
+struct scrip_desfire_protection {
+    uint8_t comm;     /**< enum scrip_desfire_comm in force for this command */
+    bool file_data;   /**< a file's data command: in MAC mode D40 and EV1 transmit the command MAC */
+    bool unknown_len; /**< a read of length 0: enciphered D40/EV1 responses are padded 80 00.. */
+    bool no_mac_back; /**< a success answered without MAC (ChangeKey of the own key, RollKeySet) */
+    bool data_back;   /**< the response carries data (false: status only, so EV1 can run ahead) */
+};
+
+/** What the host needs to open one response. Fields private; no pointers, fixed size: may be stored. */
+struct scrip_desfire_expect {
+    struct scrip_desfire_protection protection;
+    uint16_t cmd_ctr;     /* EV2, LRP: of the command */
+    uint8_t predicted[8]; /* EV1: MAC of a status-only response that could be computed ahead */
+    bool is_predicted;
+    uint8_t deferred_len; /* EV1: command bytes still to be chained when the response before is opened */
+    uint8_t deferred[20];
+};
+
+/* ---- beginning a session: both sides, once both random numbers are known ---- */
+
+/** D40 session [D40: DES, 2K3DES]. `rnda`, `rndb`: 8 bytes. */
+void scrip_desfire_sm_begin_d40(struct scrip_desfire_session *session, uint8_t key_no,
+                                const struct scrip_desfire_key *key, const uint8_t *rnda, const uint8_t *rndb);
+
+/** EV1 session. `rnda`, `rndb`: 8 bytes (DES, 2K3DES) or 16. */
+void scrip_desfire_sm_begin_ev1(struct scrip_desfire_session *session, uint8_t key_no,
+                                const struct scrip_desfire_key *key, const uint8_t *rnda, const uint8_t *rndb);
+
+/** EV2 session after AuthenticateEV2First (`ti` given, counter 0) or NonFirst (`ti` NULL: TI and CmdCtr are kept). */
+void scrip_desfire_sm_begin_ev2(struct scrip_desfire_session *session, uint8_t key_no, const uint8_t key[16],
+                                const uint8_t rnda[16], const uint8_t rndb[16], const uint8_t *ti);
+
+/** LRP session; `ti` as for EV2. EncCtr starts at 0: opening or making PICCData steps it. */
+void scrip_desfire_sm_begin_lrp(struct scrip_desfire_session *session, uint8_t key_no, const uint8_t key[16],
+                                const uint8_t rnda[16], const uint8_t rndb[16], const uint8_t *ti);
+
+/** End the session and clear its keys. A zeroed session is an ended one. */
+void scrip_desfire_sm_end(struct scrip_desfire_session *session);
+
+/* ---- the handshakes, as bytes after the command or status byte ---- */
+
+/** Length of the random numbers of an authentication: 8 or 16 bytes. */
+size_t scrip_desfire_auth_random_len(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key);
+
+/** Card: the challenge. D40, EV1, EV2: E(RndB); LRP: 01 || RndB. `iv` (16 bytes) is the running IV of EV1, zeroed here.
+ */
+enum scrip_status scrip_desfire_auth_challenge(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
+                                               const uint8_t *rndb, uint8_t iv[16], struct scrip_buf *out);
+
+/** Host: open the challenge. @return SCRIP_E_LENGTH: wrong length for this key and messaging */
+enum scrip_status scrip_desfire_auth_open_challenge(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
+                                                    struct scrip_bytes challenge, uint8_t iv[16], uint8_t *rndb);
+
+/** Host: the token, E(RndA || RndB') or for LRP RndA || MAC. */
+enum scrip_status scrip_desfire_auth_token(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
+                                           const uint8_t *rnda, const uint8_t *rndb, uint8_t iv[16],
+                                           struct scrip_buf *out);
+
+/** Card: check the token. @return SCRIP_E_AUTH: the host does not know the key; SCRIP_E_LENGTH */
+enum scrip_status scrip_desfire_auth_open_token(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
+                                                struct scrip_bytes token, const uint8_t *rndb, uint8_t iv[16],
+                                                uint8_t *rnda);
+
+/** What a First authentication of EV2 and LRP returns beside the proof. */
+struct scrip_desfire_auth_info {
+    uint8_t ti[4];
+    uint8_t pdcap2[6];
+    uint8_t pcdcap2[6];
+};
+
+/** Card: the closing reply. @param info NULL for D40, EV1 and NonFirst.
+ *  For EV2 and LRP `session` must have been begun (LRP enciphers PICCData with it). */
+enum scrip_status scrip_desfire_auth_reply(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
+                                           const uint8_t *rnda, const uint8_t *rndb, uint8_t iv[16],
+                                           const struct scrip_desfire_auth_info *info,
+                                           struct scrip_desfire_session *session, struct scrip_buf *out);
+
+/** Host: check the closing reply and begin the session.
+ *  @param first EV2, LRP: true after First, false after NonFirst
+ *  @param info  may be NULL
+ *  @return SCRIP_E_AUTH: the card does not know the key, no session; SCRIP_E_LENGTH */
+enum scrip_status scrip_desfire_auth_finish(enum scrip_desfire_sm sm, uint8_t key_no,
+                                            const struct scrip_desfire_key *key, const uint8_t *rnda,
+                                            const uint8_t *rndb, uint8_t iv[16], struct scrip_bytes reply, bool first,
+                                            struct scrip_desfire_session *session,
+                                            struct scrip_desfire_auth_info *info);
+
+/* ---- commands and responses inside (or outside) a session ---- */
+
+/** Host: protect a command. Appends what follows the command code: header, then data as protected.
+ *  @return SCRIP_OK; SCRIP_E_WAIT: open the outstanding responses first (nothing changed); SCRIP_E_SPACE;
+ *          SCRIP_E_STATE: the counter is used up */
+enum scrip_status scrip_desfire_sm_wrap_command(struct scrip_desfire_session *session,
+                                                const struct scrip_desfire_protection *protection, uint8_t cmd,
+                                                struct scrip_bytes header, struct scrip_bytes data,
+                                                struct scrip_buf *out, struct scrip_desfire_expect *expect);
+
+/** Host: open the response of one command: all data frames joined, final status 00 (90 for the commands that say so).
+ *  @param out receives the plain data @return SCRIP_OK; SCRIP_E_MAC; SCRIP_E_LENGTH; SCRIP_E_SPACE */
+enum scrip_status scrip_desfire_sm_open_response(struct scrip_desfire_session *session,
+                                                 const struct scrip_desfire_expect *expect, struct scrip_bytes data,
+                                                 struct scrip_buf *out);
+
+/** Card: open a command. `params` is everything after the command code, frames joined, AF bytes left out.
+ *  @param header_len bytes of it that are header
+ *  @param data_len   plain data length if known, else SIZE_MAX (D40/EV1 need it to find CRC and padding)
+ *  @param out        receives the plain data (not the header)
+ *  @return SCRIP_OK, and for EV2/LRP the counter is stepped; SCRIP_E_MAC; SCRIP_E_LENGTH; SCRIP_E_SPACE */
+enum scrip_status scrip_desfire_sm_open_command(struct scrip_desfire_session *session,
+                                                const struct scrip_desfire_protection *protection, uint8_t cmd,
+                                                struct scrip_bytes params, size_t header_len, size_t data_len,
+                                                struct scrip_buf *out);
+
+/** Card: protect a successful response: appends data as protected, without the status byte.
+ *  @param status 00 or 90, enters the MAC */
+enum scrip_status scrip_desfire_sm_wrap_response(struct scrip_desfire_session *session,
+                                                 const struct scrip_desfire_protection *protection, uint8_t status,
+                                                 struct scrip_bytes data, struct scrip_buf *out);
+
+/* ---- a session as bytes, for a server without memory (the bytes are secret: seal them) ---- */
+
+#define SCRIP_DESFIRE_SESSION_SAVED 96U /**< bytes of a saved session */
+
+/** Append the session: SCRIP_DESFIRE_SESSION_SAVED bytes. */
+enum scrip_status scrip_desfire_sm_save(const struct scrip_desfire_session *session, struct scrip_buf *out);
+
+/** Take a saved session off `in`. @return SCRIP_E_LENGTH, SCRIP_E_FORMAT */
+enum scrip_status scrip_desfire_sm_load(struct scrip_desfire_session *session, struct scrip_bytes *in);
+
+/* ---- ChangeKey cryptograms (the plain data, before secure messaging) ---- */
+
+/** The plain data of ChangeKey / ChangeKeyEV2 for the session's messaging [spec: own key and other key forms].
+ *  @param header  KeyNo (C4) or KeySet || KeyNo (C6)
+ *  @param current the key's present value, NULL for the own-key form */
+enum scrip_status scrip_desfire_change_key_data(enum scrip_desfire_sm sm, uint8_t cmd, struct scrip_bytes header,
+                                                const struct scrip_desfire_key *next,
+                                                const struct scrip_desfire_key *current, struct scrip_buf *out);
+
+/* ---- Transaction MAC ---- */
+
+/** Session keys of one transaction, from AppTransactionMACKey, TMC after the transaction, and the true UID. */
+struct scrip_desfire_tmac_keys {
+    uint8_t mac[16];
+    uint8_t enc[16];
+};
+
+void scrip_desfire_tmac_keys(const uint8_t app_key[16], uint32_t tmc_next, const uint8_t uid[7],
+                             struct scrip_desfire_tmac_keys *keys);
+
+/** The same for an application in LRP mode; the counters are the two halves of TMC. */
+void scrip_desfire_tmac_keys_lrp(const uint8_t app_key[16], uint16_t act_next, uint16_t ses_next, const uint8_t uid[7],
+                                 struct scrip_desfire_tmac_keys *keys);
+
+/** Running TMI: fed part by part, gives TMV. Fields private. */
+struct scrip_desfire_tmi {
+    uint8_t x[16];
+    uint8_t held[16];
+    uint8_t held_len;
+    bool empty;
+    uint32_t len;
+};
+
+/* TMI parts are appended with these, whichever side; `tmi` may be a byte log as well: see core/desfire/sm/tmac.c. */
+/** Encipher (card) or decipher (backend) the reader id: CBC, zero IV, one block. */
+void scrip_desfire_tmri_encrypt(const struct scrip_desfire_tmac_keys *keys, const uint8_t in[16], uint8_t out[16]);
+void scrip_desfire_tmri_decrypt(const struct scrip_desfire_tmac_keys *keys, const uint8_t in[16], uint8_t out[16]);
+
+/** Append the TMI part of one command: `fixed` is command code and header, padded with zeros to a multiple of 16, then
+ *  `data` padded likewise (see docs/protocol/desfire.md for the per-command layouts). */
+enum scrip_status scrip_desfire_tmi_add(struct scrip_buf *tmi, struct scrip_bytes fixed, struct scrip_bytes data);
+
+/** TMV over a whole TMI. */
+void scrip_desfire_tmv(const struct scrip_desfire_tmac_keys *keys, struct scrip_bytes tmi, uint8_t tmv[8]);
+
+#endif
