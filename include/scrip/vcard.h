@@ -1,4 +1,9 @@
-/* vcard.h: a virtual card of any family behind one interface. `reader` and tests see cards only through this. */
+/* vcard.h: virtual cards. A card of any family behind one interface; `reader` and tests see cards only through this.
+ *
+ * A virtual card is a file: a header page that says which family, identity and options it has, then the pages of its
+ * non-volatile memory. Every write of the card is one page written and synced in program order, so a process killed at
+ * any moment leaves what a chip losing its field would leave, and the card repairs it at its next power-on. An emulated
+ * card is no security boundary: who can read the file has its keys. */
 #ifndef SCRIP_VCARD_H
 #define SCRIP_VCARD_H
 
@@ -22,5 +27,86 @@ struct scrip_vcard_ops {
 struct scrip_vcard {
     const struct scrip_vcard_ops *ops;
 };
+
+/** Longest message of a vcard function, with its final NUL. */
+#define SCRIP_VCARD_ERROR_MAX 160U
+
+/** Largest response APDU of any family, bytes: room that `apdu` should be given. */
+#define SCRIP_VCARD_RAPDU_MAX 4096U
+
+/** Families that a card file can hold; the numbers are in the files. */
+enum scrip_vcard_family {
+    SCRIP_VCARD_DESFIRE = 1,
+};
+
+/** What a card file says of its card: what the factory decides. */
+struct scrip_vcard_identity {
+    uint8_t family;                /**< enum scrip_vcard_family */
+    uint8_t generation;            /**< of the family: enum scrip_desfire_generation */
+    uint8_t uid[7];                /**< all zero in scrip_vcard_make: a random one starting 04 is chosen */
+    uint8_t storage;               /**< DESFire GetVersion storage byte; 0: 8K (1A) */
+    bool keep_pending_on_auth;     /**< as in struct scrip_desfire_options */
+    bool end_session_on_0c;        /**< as in struct scrip_desfire_options */
+    uint32_t transaction_timer_ms; /**< as in struct scrip_desfire_options */
+};
+
+/** What the host injects into an open card; all may be NULL. Borrowed until the card is closed. */
+struct scrip_vcard_host {
+    const struct scrip_random *random; /**< NULL: the system's */
+    const struct scrip_clock *clock;   /**< NULL: the system's */
+    const struct scrip_trace *trace;   /**< NULL: none */
+};
+
+/** Make a card file holding a factory-fresh card. The file must not exist.
+ *  @param error  receives one sentence when it fails; may be NULL
+ *  @return SCRIP_OK; SCRIP_E_EXISTS; SCRIP_E_IO; SCRIP_E_ARGUMENT: no such family, generation or storage */
+enum scrip_status scrip_vcard_make(const char *path, const struct scrip_vcard_identity *identity,
+                                   char error[SCRIP_VCARD_ERROR_MAX]);
+
+/** Open a card file of any family. The file is locked while it is open: a card is in one field at a time.
+ *  @param host   may be NULL: the system's randomness and clock
+ *  @param card   receives the card, unpowered; free it with scrip_vcard_close
+ *  @param error  receives one sentence when it fails; may be NULL
+ *  @return SCRIP_OK; SCRIP_E_IO; SCRIP_E_CORRUPT: not a card file; SCRIP_E_STATE: in another field (locked);
+ *          SCRIP_E_UNSUPPORTED: a newer version or an unknown family; SCRIP_E_MEMORY */
+enum scrip_status scrip_vcard_open(const char *path, const struct scrip_vcard_host *host, struct scrip_vcard **card,
+                                   char error[SCRIP_VCARD_ERROR_MAX]);
+
+/** Wrap memory in place of a file: for tests and fuzzers. `nv` and `host` are borrowed until the card is closed.
+ *  @param make  true: make a factory-fresh card in `nv`; false: `nv` holds one
+ *  @return as scrip_vcard_make and scrip_vcard_open */
+enum scrip_status scrip_vcard_open_nv(const struct scrip_nv *nv, const struct scrip_vcard_identity *identity, bool make,
+                                      const struct scrip_vcard_host *host, struct scrip_vcard **card);
+
+/** What a card file says of its card, without opening it.
+ *  @return SCRIP_OK; SCRIP_E_IO; SCRIP_E_CORRUPT; SCRIP_E_UNSUPPORTED */
+enum scrip_status scrip_vcard_read_identity(const char *path, struct scrip_vcard_identity *identity);
+
+/** Pages that the memory of a card takes. 0: no such family or storage byte */
+uint32_t scrip_vcard_pages(const struct scrip_vcard_identity *identity);
+
+static inline enum scrip_status scrip_vcard_on(struct scrip_vcard *card, struct scrip_card_info *info)
+{
+    return card->ops->on(card, info);
+}
+
+static inline enum scrip_status scrip_vcard_apdu(struct scrip_vcard *card, struct scrip_bytes command,
+                                                 struct scrip_buf *rsp)
+{
+    return card->ops->apdu(card, command, rsp);
+}
+
+static inline void scrip_vcard_off(struct scrip_vcard *card)
+{
+    card->ops->off(card);
+}
+
+/** NULL is allowed. */
+static inline void scrip_vcard_close(struct scrip_vcard *card)
+{
+    if (card != NULL) {
+        card->ops->close(card);
+    }
+}
 
 #endif

@@ -1,0 +1,152 @@
+/* tool.h: the frame that every subcommand of `scrip` stands in.
+ *
+ * A subcommand is one `struct tool_command`: its option table feeds the parser, --help, the man page and the shell
+ * completions, so they cannot disagree. To add one: tools/<name>.c defines `const struct tool_command tool_<name>`, and
+ * tools/commands.def gets a line COMMAND(tool_<name>).
+ *
+ * Exit codes: 0 done, 1 refused or failed, 2 wrong usage. With --json, standard output is exactly one JSON object:
+ * {"ok": true, ...} or {"ok": false, "error": {"layer", "status", "sw", "message", "card", "remedy"}}; everything for
+ * people goes to standard error then. */
+#ifndef SCRIP_TOOL_H
+#define SCRIP_TOOL_H
+
+#include <jansson.h>
+#include <scrip/bytes.h>
+#include <scrip/link.h>
+#include <scrip/money.h>
+#include <stdio.h>
+
+#define TOOL_OK     0
+#define TOOL_FAILED 1
+#define TOOL_USAGE  2
+
+/** What an option's value is; it decides how it is checked and completed. */
+enum tool_kind {
+    TOOL_FLAG,   /**< no value */
+    TOOL_TEXT,   /**< any text */
+    TOOL_NUMBER, /**< a decimal integer, 0 .. 2^63-1 */
+    TOOL_FILE,   /**< a path: completed as a file */
+    TOOL_LINK,   /**< a LINK string: card:FILE, pcsc:0, tcp:HOST:PORT, trace:..., fault:... */
+    TOOL_HEX,    /**< hex digits, an even number; blanks allowed */
+    TOOL_CHOICE, /**< one of `choices`, words separated by blanks */
+};
+
+/** One option `--name VALUE` (or `--name=VALUE`), or one operand. */
+struct tool_option {
+    const char *name; /**< without dashes; NULL ends the table */
+    enum tool_kind kind;
+    const char *value;   /**< how the value is called in help: "FILE"; NULL for flags */
+    const char *help;    /**< one sentence, no final stop; starts small */
+    const char *choices; /**< TOOL_CHOICE only */
+    const char *initial; /**< shown in help and used when the option is absent; NULL: none */
+    bool required;
+    bool repeat; /**< may be given more than once */
+};
+
+struct tool;
+
+/** One subcommand. */
+struct tool_command {
+    const char *name;                   /**< words as typed: "topup", "card new" */
+    const char *summary;                /**< one line, starts small, no final stop */
+    const char *text;                   /**< what it does, paragraphs separated by empty lines */
+    const struct tool_option *operands; /**< in order; the last may repeat; NULL: none */
+    const struct tool_option *options;  /**< own options, --help and --json come by themselves; NULL: none */
+    const char *example;                /**< lines that a user may type; NULL: none */
+    /** Do it. @return TOOL_OK, or what tool_fail / tool_usage returned */
+    int (*run)(struct tool *tool);
+};
+
+/* ---- what was typed -------------------------------------------------------------------------------------------- */
+
+/** The value of an option or operand (by its name), or its initial value, or NULL. Borrowed until the end. */
+const char *tool_text(const struct tool *tool, const char *name);
+/** Value number `i` of a repeated option or operand; NULL behind the last. */
+const char *tool_text_at(const struct tool *tool, const char *name, size_t i);
+/** Was it given (or has it an initial value)? */
+bool tool_has(const struct tool *tool, const char *name);
+/** A TOOL_NUMBER; `otherwise` when absent. */
+int64_t tool_number(const struct tool *tool, const char *name, int64_t otherwise);
+/** A TOOL_HEX into `cap` bytes at `dst`. @return its length; 0 when absent */
+size_t tool_hex(const struct tool *tool, const char *name, uint8_t *dst, size_t cap);
+/** Is --json on? */
+bool tool_json_wanted(const struct tool *tool);
+
+/* ---- what is said ---------------------------------------------------------------------------------------------- */
+
+/** A line for people on standard output; nothing with --json. A newline is added. */
+void tool_say(struct tool *tool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** A line for people on standard error: warnings, notes. A newline is added. */
+void tool_note(struct tool *tool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** Progress of long work: one line rewritten in place, only when standard error is a terminal. NULL: clear it. */
+void tool_progress(struct tool *tool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** Put a value into the JSON object that is printed at the end (and only with --json). Takes over `value`. */
+void tool_put(struct tool *tool, const char *name, json_t *value);
+/** An amount in the currency's format. @return `text` */
+const char *tool_money(const struct tool *tool, int64_t minor, char text[SCRIP_MONEY_TEXT_MAX]);
+
+/** The layer that said no. */
+enum tool_layer {
+    TOOL_LAYER_READER,
+    TOOL_LAYER_CARD,
+    TOOL_LAYER_KEY,
+    TOOL_LAYER_RIGHT,
+    TOOL_LAYER_LIMIT,
+    TOOL_LAYER_MAC,
+    TOOL_LAYER_NETWORK,
+    TOOL_LAYER_LEDGER,
+    TOOL_LAYER_FILE,
+    TOOL_LAYER_CLOCK,
+    TOOL_LAYER_COUNT,
+};
+
+/** What a card is like after a failure. */
+enum tool_card_state {
+    TOOL_CARD_UNTOUCHED, /**< nothing on it was changed */
+    TOOL_CARD_UNKNOWN,   /**< a commit was sent and not answered: old or new, never in between */
+    TOOL_CARD_CHANGED,   /**< the change was committed */
+    TOOL_CARD_NONE,      /**< no card took part */
+};
+
+/** A failure in full. Text fields may be NULL: then the table in tools/failure.c says it from status and sw. */
+struct tool_failure {
+    enum scrip_status status;
+    uint16_t sw;         /**< the card's status word as received; 0: none */
+    const char *problem; /**< a word of the table ("rollback", "held", "funded twice"); NULL: derived from status, sw */
+    enum tool_card_state card;
+    const char *what;   /**< what was being done: "opening the card", "crediting 20,00 €" */
+    const char *detail; /**< more, e.g. the link's own message */
+};
+
+/** Say why it failed (layer, what, the card's state now, the remedy). @return TOOL_FAILED */
+int tool_fail(struct tool *tool, const struct tool_failure *failure);
+/** Shorthand without a card: status and what was being done. @return TOOL_FAILED */
+int tool_fail_status(struct tool *tool, enum scrip_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/** The command line is wrong. @return TOOL_USAGE */
+int tool_usage(struct tool *tool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- common ground --------------------------------------------------------------------------------------------- */
+
+/** Ready rows for option tables. */
+#define TOOL_OPTION_READER                                                                                             \
+    {                                                                                                                  \
+        .name = "reader", .kind = TOOL_LINK, .value = "LINK", .help = "the way to the card", .required = true          \
+    }
+#define TOOL_OPTION_WAIT                                                                                               \
+    {                                                                                                                  \
+        .name = "wait", .kind = TOOL_NUMBER, .value = "SECONDS", .help = "how long to wait for a card",                \
+        .initial = "10"                                                                                                \
+    }
+#define TOOL_OPTION_CURRENCY                                                                                           \
+    {                                                                                                                  \
+        .name = "currency", .kind = TOOL_TEXT, .value = "CODE", .help = "ISO 4217 code that amounts are shown in",     \
+        .initial = "EUR"                                                                                               \
+    }
+
+/** Open --reader and wait for a card up to --wait seconds. Says why when it fails.
+ *  @param link  receives the link; close it with scrip_link_close
+ *  @return TOOL_OK or TOOL_FAILED */
+int tool_connect(struct tool *tool, struct scrip_link **link, struct scrip_card_info *info);
+
+#endif
