@@ -1,6 +1,7 @@
 /* block.h: block ciphers, one interface over the host's library (nettle) and our portable constant-time code.
  *
- * Which back end is linked is decided by the build: `scrip_crypto_host` or `scrip_crypto_portable`. Both give the same
+ * Which back end is linked is decided by the build: a host links scrip_block_host, a microcontroller (and a build with
+ * SCRIP_PORTABLE_BLOCK) scrip_block_portable; the target scrip_crypto brings the right one along. Both give the same
  * results (a test compares them). No heap, no set-up, no failure after a valid init. */
 #ifndef SCRIP_BLOCK_H
 #define SCRIP_BLOCK_H
@@ -35,6 +36,9 @@ size_t scrip_cipher_block_len(enum scrip_cipher cipher);
 
 /** Expand a key of scrip_cipher_key_len(cipher) bytes. The parity bits of DES keys are ignored. */
 void scrip_block_init(struct scrip_block *block, enum scrip_cipher cipher, const uint8_t *key);
+
+/** The same for a key that only ever enciphers, as in CMAC: cheaper, and scrip_block_decrypt must not be called. */
+void scrip_block_init_encrypt(struct scrip_block *block, enum scrip_cipher cipher, const uint8_t *key);
 
 /** Encipher `count` blocks one by one (ECB). `dst` may be `src`; otherwise they must not overlap. */
 void scrip_block_encrypt(const struct scrip_block *block, size_t count, uint8_t *dst, const uint8_t *src);

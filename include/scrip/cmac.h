@@ -35,6 +35,10 @@ void scrip_cmac_add(struct scrip_cmac *cmac, struct scrip_bytes piece);
 /** Finish: one block of MAC. */
 void scrip_cmac_final(struct scrip_cmac *cmac, uint8_t *mac);
 
+/** CMAC with the running IV of EV1 secure messaging, in one go.
+ *  @param iv  one block: start of the CBC; replaced by the MAC */
+void scrip_cmac_chain(const struct scrip_cmac_key *key, uint8_t *iv, struct scrip_bytes message);
+
 /** CMAC of one message, zero IV; `mac` receives one block. */
 void scrip_cmac(const struct scrip_cmac_key *key, struct scrip_bytes message, uint8_t *mac);
 

@@ -40,12 +40,12 @@ struct scrip_desfire_session {
     uint8_t sm;     /* enum scrip_desfire_sm */
     uint8_t cipher; /* enum scrip_cipher of the session keys */
     uint8_t key_no;
-    bool chain_unknown; /* EV1 host: a response with unknown data is still out */
-    uint16_t cmd_ctr;   /* host: of the next command to wrap; card: of the next command to come */
-    uint32_t enc_ctr;   /* LRP */
+    uint8_t waiting;  /* host, EV1 and LRP: responses still out that decide how the chain goes on */
+    uint16_t cmd_ctr; /* host: of the next command to wrap; card: of the next command to come */
+    uint32_t enc_ctr; /* LRP */
     uint8_t ti[4];
     uint8_t iv[16];         /* EV1 chain */
-    uint8_t secret[2][24];  /* session keys as bytes: ENC (or the only one), MAC */
+    uint8_t secret[2][24];  /* session keys as bytes: ENC (or the only one; LRP: the master key), MAC */
     struct scrip_block enc; /* expanded secret[0] */
     struct scrip_cmac_key mac;
     struct scrip_lrp lrp;
@@ -53,19 +53,26 @@ struct scrip_desfire_session {
 
 /** How one command and its response are protected. */
 struct scrip_desfire_protection {
-    uint8_t comm;     /**< enum scrip_desfire_comm in force for this command */
-    bool file_data;   /**< a file's data command: in MAC mode D40 and EV1 transmit the command MAC */
-    bool unknown_len; /**< a read of length 0: enciphered D40/EV1 responses are padded 80 00.. */
-    bool no_mac_back; /**< a success answered without MAC (ChangeKey of the own key, RollKeySet) */
-    bool data_back;   /**< the response carries data (false: status only, so EV1 can run ahead) */
+    uint8_t comm;       /**< enum scrip_desfire_comm in force for this command */
+    bool file_data;     /**< a file's data command: in MAC mode D40 and EV1 transmit a MAC with the data, either way */
+    bool settings;      /**< D40: enciphered although it is no file command (ChangeKeySettings, ChangeFileSettings) */
+    bool own_checksums; /**< ChangeKey: D40 and EV1 add no CRC of their own to the data, only padding */
+    bool unknown_len;   /**< a read of length 0: enciphered D40/EV1 responses are padded 80 00.. */
+    bool no_mac_back;   /**< a success answered without MAC (ChangeKey of the own key, RollKeySet) */
+    bool data_back;     /**< the response carries data (false: status only, so EV1 can run ahead) */
+    uint16_t back_len;  /**< host: plain bytes of the response when known beforehand, else 0 (then LRP cannot run
+                             ahead past an enciphered response) */
 };
 
-/** What the host needs to open one response. Fields private; no pointers, fixed size: may be stored. */
+/** What the host needs to open one response. Fields private; no pointers, fixed size: may be copied, or stored with
+ *  scrip_desfire_expect_save. */
 struct scrip_desfire_expect {
     struct scrip_desfire_protection protection;
+    uint8_t sm;           /* messaging in force: a session that ended meanwhile opens nothing */
+    bool ahead;           /* everything needed is in here: the session has already gone on */
     uint16_t cmd_ctr;     /* EV2, LRP: of the command */
-    uint8_t predicted[8]; /* EV1: MAC of a status-only response that could be computed ahead */
-    bool is_predicted;
+    uint32_t enc_ctr;     /* LRP, ahead: of the response */
+    uint8_t predicted[8]; /* EV1, ahead: MAC of the status-only response */
     uint8_t deferred_len; /* EV1: command bytes still to be chained when the response before is opened */
     uint8_t deferred[20];
 };
@@ -149,11 +156,15 @@ enum scrip_status scrip_desfire_sm_wrap_command(struct scrip_desfire_session *se
                                                 struct scrip_bytes header, struct scrip_bytes data,
                                                 struct scrip_buf *out, struct scrip_desfire_expect *expect);
 
-/** Host: open the response of one command: all data frames joined, final status 00 (90 for the commands that say so).
- *  @param out receives the plain data @return SCRIP_OK; SCRIP_E_MAC; SCRIP_E_LENGTH; SCRIP_E_SPACE */
+/** Host: open the response of one command: all data frames joined, final status 00 or 90. Responses are opened in the
+ *  order of their commands. `out` must not overlap `data`.
+ *  @param out receives the plain data
+ *  @return SCRIP_OK; SCRIP_E_MAC: MAC, checksum or padding wrong; SCRIP_E_LENGTH: cannot be what the command asked for;
+ *          SCRIP_E_SPACE; SCRIP_E_STATE: the session it belongs to has ended. Any failure ends the session: nothing
+ * that comes after an altered response can be trusted. */
 enum scrip_status scrip_desfire_sm_open_response(struct scrip_desfire_session *session,
-                                                 const struct scrip_desfire_expect *expect, struct scrip_bytes data,
-                                                 struct scrip_buf *out);
+                                                 const struct scrip_desfire_expect *expect, uint8_t status,
+                                                 struct scrip_bytes data, struct scrip_buf *out);
 
 /** Card: open a command. `params` is everything after the command code, frames joined, AF bytes left out.
  *  @param header_len bytes of it that are header
@@ -173,13 +184,20 @@ enum scrip_status scrip_desfire_sm_wrap_response(struct scrip_desfire_session *s
 
 /* ---- a session as bytes, for a server without memory (the bytes are secret: seal them) ---- */
 
-#define SCRIP_DESFIRE_SESSION_SAVED 96U /**< bytes of a saved session */
+#define SCRIP_DESFIRE_SESSION_SAVED    80U /**< bytes of a saved session */
+#define SCRIP_DESFIRE_EXPECT_SAVED_MAX 40U /**< most bytes of a saved expect */
 
 /** Append the session: SCRIP_DESFIRE_SESSION_SAVED bytes. */
 enum scrip_status scrip_desfire_sm_save(const struct scrip_desfire_session *session, struct scrip_buf *out);
 
 /** Take a saved session off `in`. @return SCRIP_E_LENGTH, SCRIP_E_FORMAT */
 enum scrip_status scrip_desfire_sm_load(struct scrip_desfire_session *session, struct scrip_bytes *in);
+
+/** Append one expect: at most SCRIP_DESFIRE_EXPECT_SAVED_MAX bytes. @return SCRIP_OK; SCRIP_E_SPACE */
+enum scrip_status scrip_desfire_expect_save(const struct scrip_desfire_expect *expect, struct scrip_buf *out);
+
+/** Take a saved expect off `in`. @return SCRIP_E_LENGTH, SCRIP_E_FORMAT */
+enum scrip_status scrip_desfire_expect_load(struct scrip_desfire_expect *expect, struct scrip_bytes *in);
 
 /* ---- ChangeKey cryptograms (the plain data, before secure messaging) ---- */
 
@@ -189,6 +207,21 @@ enum scrip_status scrip_desfire_sm_load(struct scrip_desfire_session *session, s
 enum scrip_status scrip_desfire_change_key_data(enum scrip_desfire_sm sm, uint8_t cmd, struct scrip_bytes header,
                                                 const struct scrip_desfire_key *next,
                                                 const struct scrip_desfire_key *current, struct scrip_buf *out);
+
+/** Card: read that plain data back.
+ *  @param cipher   type of the new key; DES is sent as 16 bytes with equal halves, which is read as SCRIP_DES
+ *  @param plain    as scrip_desfire_sm_open_command gave it (D40 and EV1: with padding)
+ *  @param next     receives the new key; DES family: version out of the key's parity bits
+ *  @return SCRIP_OK; SCRIP_E_MAC: a checksum is wrong; SCRIP_E_LENGTH */
+enum scrip_status scrip_desfire_change_key_open(enum scrip_desfire_sm sm, uint8_t cmd, struct scrip_bytes header,
+                                                enum scrip_cipher cipher, const struct scrip_desfire_key *current,
+                                                struct scrip_bytes plain, struct scrip_desfire_key *next);
+
+/** The version that the parity bits of a DES-family key spell: bit 7 in byte 0 and so on. `key` 8 bytes or more. */
+uint8_t scrip_des_key_version(const uint8_t *key);
+
+/** Write a version into the parity bits of the first 8 bytes of a DES-family key and clear the others. */
+void scrip_des_key_set_version(uint8_t *key, size_t len, uint8_t version);
 
 /* ---- Transaction MAC ---- */
 
@@ -205,25 +238,31 @@ void scrip_desfire_tmac_keys(const uint8_t app_key[16], uint32_t tmc_next, const
 void scrip_desfire_tmac_keys_lrp(const uint8_t app_key[16], uint16_t act_next, uint16_t ses_next, const uint8_t uid[7],
                                  struct scrip_desfire_tmac_keys *keys);
 
-/** Running TMI: fed part by part, gives TMV. Fields private. */
-struct scrip_desfire_tmi {
-    uint8_t x[16];
-    uint8_t held[16];
-    uint8_t held_len;
-    bool empty;
-    uint32_t len;
-};
-
-/* TMI parts are appended with these, whichever side; `tmi` may be a byte log as well: see core/desfire/sm/tmac.c. */
-/** Encipher (card) or decipher (backend) the reader id: CBC, zero IV, one block. */
+/** Encipher (card) or decipher (back office) the previous reader id: CBC, zero IV, one block. */
 void scrip_desfire_tmri_encrypt(const struct scrip_desfire_tmac_keys *keys, const uint8_t in[16], uint8_t out[16]);
 void scrip_desfire_tmri_decrypt(const struct scrip_desfire_tmac_keys *keys, const uint8_t in[16], uint8_t out[16]);
 
 /** Append the TMI part of one command: `fixed` is command code and header, padded with zeros to a multiple of 16, then
- *  `data` padded likewise (see docs/protocol/desfire.md for the per-command layouts). */
+ *  `data` padded likewise (see docs/protocol/desfire-crypto.md for the per-command layouts). */
 enum scrip_status scrip_desfire_tmi_add(struct scrip_buf *tmi, struct scrip_bytes fixed, struct scrip_bytes data);
 
 /** TMV over a whole TMI. */
 void scrip_desfire_tmv(const struct scrip_desfire_tmac_keys *keys, struct scrip_bytes tmi, uint8_t tmv[8]);
+
+/** A TMI that is not kept but only fed through, for a card with little memory. All zeros: nothing fed yet. Fields
+ *  private. */
+struct scrip_desfire_tmi {
+    uint8_t x[16];
+    uint8_t held[16];
+    bool used; /* `held` holds the last block */
+};
+
+/** Feed the part of one command, as scrip_desfire_tmi_add lays it out. The keys must be the same throughout. */
+void scrip_desfire_tmi_feed(struct scrip_desfire_tmi *tmi, const struct scrip_desfire_tmac_keys *keys,
+                            struct scrip_bytes fixed, struct scrip_bytes data);
+
+/** TMV of what was fed. */
+void scrip_desfire_tmi_tmv(const struct scrip_desfire_tmi *tmi, const struct scrip_desfire_tmac_keys *keys,
+                           uint8_t tmv[8]);
 
 #endif
