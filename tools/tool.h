@@ -102,29 +102,80 @@ enum tool_layer {
 
 /** What a card is like after a failure. */
 enum tool_card_state {
+    TOOL_CARD_NONE,      /**< no card took part */
     TOOL_CARD_UNTOUCHED, /**< nothing on it was changed */
     TOOL_CARD_UNKNOWN,   /**< a commit was sent and not answered: old or new, never in between */
     TOOL_CARD_CHANGED,   /**< the change was committed */
-    TOOL_CARD_NONE,      /**< no card took part */
 };
 
-/** A failure in full. Text fields may be NULL: then the table in tools/failure.c says it from status and sw. */
+/** Where in a conversation with a card it happened: the same status byte means other things elsewhere. */
+enum tool_stage {
+    TOOL_STAGE_ANY,
+    TOOL_STAGE_SELECT, /**< selecting the application */
+    TOOL_STAGE_AUTH_1, /**< part 1 of an authentication: a refusal is about the key's number or type */
+    TOOL_STAGE_AUTH_2, /**< part 2: a refusal is about the key's value */
+    TOOL_STAGE_DATA,   /**< a command inside the session */
+    TOOL_STAGE_COMMIT,
+};
+
+/** Problems with a name. TOOL_PROBLEM(id, name, as the server's JSON calls it); the texts are in tools/failure.c. */
+#define TOOL_PROBLEMS(TOOL_PROBLEM)                                                                                    \
+    TOOL_PROBLEM(WRONG_KEY, "wrong key")                                                                               \
+    TOOL_PROBLEM(WRONG_KEY_TYPE, "wrong key type")                                                                     \
+    TOOL_PROBLEM(WRONG_APPLICATION, "wrong application")                                                               \
+    TOOL_PROBLEM(MISSING_RIGHT, "missing right")                                                                       \
+    TOOL_PROBLEM(LIMIT, "limit")                                                                                       \
+    TOOL_PROBLEM(FUNDS, "not enough value")                                                                            \
+    TOOL_PROBLEM(TORN, "torn card")                                                                                    \
+    TOOL_PROBLEM(UNKNOWN_CARD, "unknown card")                                                                         \
+    TOOL_PROBLEM(ROLLBACK, "rollback")                                                                                 \
+    TOOL_PROBLEM(HELD, "held card")                                                                                    \
+    TOOL_PROBLEM(EXPIRED, "expired order")                                                                             \
+    TOOL_PROBLEM(FUNDED_TWICE, "funded twice")                                                                         \
+    TOOL_PROBLEM(CLOCK, "clock skew")                                                                                  \
+    TOOL_PROBLEM(NO_CARD, "no card")                                                                                   \
+    TOOL_PROBLEM(READER, "reader")                                                                                     \
+    TOOL_PROBLEM(MAC, "altered data")                                                                                  \
+    TOOL_PROBLEM(MISSING_KEY, "missing key")                                                                           \
+    TOOL_PROBLEM(NETWORK, "network")                                                                                   \
+    TOOL_PROBLEM(DENIED, "access denied")                                                                              \
+    TOOL_PROBLEM(CONFLICT, "conflict")                                                                                 \
+    TOOL_PROBLEM(STALE, "stale")                                                                                       \
+    TOOL_PROBLEM(UNKNOWN_ORDER, "unknown order")                                                                       \
+    TOOL_PROBLEM(ORDER_STATE, "order state")                                                                           \
+    TOOL_PROBLEM(LEDGER, "ledger")                                                                                     \
+    TOOL_PROBLEM(FILE, "file")                                                                                         \
+    TOOL_PROBLEM(REFUSED, "refused")                                                                                   \
+    TOOL_PROBLEM(OTHER, "other")
+
+enum tool_problem {
+    TOOL_PROBLEM_DERIVE, /**< find it from status, sw and stage */
+#define TOOL_PROBLEM(id, name) TOOL_PROBLEM_##id,
+    TOOL_PROBLEMS(TOOL_PROBLEM)
+#undef TOOL_PROBLEM
+        TOOL_PROBLEM_COUNT
+};
+
+/** A failure. Name the problem where it is known; otherwise it is derived from status, sw and stage. */
 struct tool_failure {
     enum scrip_status status;
-    uint16_t sw;         /**< the card's status word as received; 0: none */
-    const char *problem; /**< a word of the table ("rollback", "held", "funded twice"); NULL: derived from status, sw */
+    uint16_t sw; /**< the card's status word as received; 0: none */
+    enum tool_stage stage;
+    enum tool_problem problem;
     enum tool_card_state card;
-    const char *what;   /**< what was being done: "opening the card", "crediting 20,00 €" */
-    const char *detail; /**< more, e.g. the link's own message */
+    const char *what;   /**< what was being done: "opening the card", "crediting 20,00 €"; NULL: not said */
+    const char *detail; /**< more, e.g. the link's or the server's own message; NULL: none */
 };
 
-/** Say why it failed (layer, what, the card's state now, the remedy). @return TOOL_FAILED */
+/** Say why it failed: layer, what, the card's state now, the remedy. @return TOOL_FAILED */
 int tool_fail(struct tool *tool, const struct tool_failure *failure);
 /** Shorthand without a card: status and what was being done. @return TOOL_FAILED */
 int tool_fail_status(struct tool *tool, enum scrip_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /** The command line is wrong. @return TOOL_USAGE */
 int tool_usage(struct tool *tool, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** Print the JSON object now instead of at the end: for programs that stay up (serve, card present). */
+void tool_flush(struct tool *tool);
 
 /* ---- common ground --------------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,157 @@
+/* failure.c: one table that turns (problem, or status and card status) into the layer, the cause and the remedy. */
+#include "frame.h"
+
+struct failure_row {
+    enum tool_problem problem;
+    /* How it is recognised when the caller did not name it: the first row that fits. */
+    enum scrip_status status; /* SCRIP_OK: by its name only */
+    uint8_t sw2;              /* 0: any */
+    enum tool_stage stage;    /* TOOL_STAGE_ANY: any */
+    enum tool_layer layer;
+    const char *text;
+    const char *remedy;
+};
+
+#define ROW(problem, status, sw2, stage, layer, text, remedy)                                                          \
+    {                                                                                                                  \
+        TOOL_PROBLEM_##problem, status, sw2, TOOL_STAGE_##stage, TOOL_LAYER_##layer, text, remedy                      \
+    }
+
+#define WRONG_KEY_TEXT   "the key offered is not the key on the card"
+#define WRONG_KEY_REMEDY "use the key store this card was personalised with (scrip keys list shows check values)"
+#define KEY_TYPE_TEXT    "the key on the card is of another type, or there is no key of that number"
+#define KEY_TYPE_REMEDY  "choose the card's own profile: --purse names it (scrip card show tells which)"
+#define NO_RIGHT_TEXT    "the key that was used may not do this on this card"
+#define NO_RIGHT_REMEDY  "use a store with the right key: a terminal may debit only, crediting takes the top-up key"
+#define LIMIT_TEXT       "a limit of the card would be exceeded"
+#define LIMIT_REMEDY     "choose a smaller amount (scrip balance shows the balance, scrip card show the limits)"
+#define FUNDS_TEXT       "there is not enough value on the card"
+#define FUNDS_REMEDY     "top the card up, or choose a smaller amount"
+#define TORN_TEXT        "the card left the field before it answered the commit"
+#define TORN_REMEDY                                                                                                    \
+    "present the same card again with the same command, or run scrip recover: it finds out what happened"
+#define MAC_TEXT "a check sum under the session's key is wrong: something between us and the card altered the data"
+#define MAC_REMEDY                                                                                                     \
+    "try again with another reader or phone; if it comes back, keep a trace: (trace:FILE:LINK) and report it"
+
+static const struct failure_row ROWS[] = {
+    ROW(WRONG_APPLICATION, SCRIP_E_CARD, 0xA0, ANY, CARD,
+        "the card has no such application: it is not one of this purse",
+        "present a card of this purse, or personalise this one (scrip card new)"),
+    ROW(WRONG_APPLICATION, SCRIP_E_CARD, 0, SELECT, CARD,
+        "the card has no such application: it is not one of this purse",
+        "present a card of this purse, or personalise this one (scrip card new)"),
+    ROW(WRONG_KEY_TYPE, SCRIP_E_CARD, 0, AUTH_1, KEY, KEY_TYPE_TEXT, KEY_TYPE_REMEDY),
+    ROW(WRONG_KEY, SCRIP_E_CARD, 0, AUTH_2, KEY, WRONG_KEY_TEXT, WRONG_KEY_REMEDY),
+    ROW(WRONG_KEY, SCRIP_E_AUTH, 0, ANY, KEY, WRONG_KEY_TEXT, WRONG_KEY_REMEDY),
+    ROW(MISSING_KEY, SCRIP_E_KEY, 0, ANY, KEY, "the key store has no key for this",
+        "scrip keys list shows what is in the store; scrip keys init makes a full one"),
+    ROW(MISSING_RIGHT, SCRIP_E_CARD, 0xAE, ANY, RIGHT, NO_RIGHT_TEXT, NO_RIGHT_REMEDY),
+    ROW(MISSING_RIGHT, SCRIP_E_CARD, 0x9D, ANY, RIGHT, NO_RIGHT_TEXT, NO_RIGHT_REMEDY),
+    ROW(LIMIT, SCRIP_E_CARD, 0xBE, ANY, LIMIT, LIMIT_TEXT, LIMIT_REMEDY),
+    ROW(LIMIT, SCRIP_E_LIMIT, 0, ANY, LIMIT, LIMIT_TEXT, LIMIT_REMEDY),
+    ROW(LIMIT, SCRIP_E_OVERFLOW, 0, ANY, LIMIT, "the amount is larger than any card can hold", LIMIT_REMEDY),
+    ROW(FUNDS, SCRIP_E_FUNDS, 0, ANY, LIMIT, FUNDS_TEXT, FUNDS_REMEDY),
+    ROW(MAC, SCRIP_E_CARD, 0x1E, ANY, MAC, MAC_TEXT, MAC_REMEDY),
+    ROW(MAC, SCRIP_E_MAC, 0, ANY, MAC, MAC_TEXT, MAC_REMEDY),
+    ROW(TORN, SCRIP_E_TORN, 0, ANY, CARD, TORN_TEXT, TORN_REMEDY),
+    ROW(TORN, SCRIP_E_NV, 0, ANY, CARD, "the card lost power while it was writing", TORN_REMEDY),
+    ROW(UNKNOWN_CARD, SCRIP_OK, 0, ANY, LEDGER, "the server does not know this card",
+        "register it first: the operator imports its UID and profile, or present a card of this issuer"),
+    ROW(ROLLBACK, SCRIP_E_ROLLBACK, 0, ANY, LEDGER,
+        "the card shows an older state than was seen before: it is a copy or was restored from one",
+        "the card is held; the operator decides (scrip ledger show tells what was seen)"),
+    ROW(HELD, SCRIP_E_HELD, 0, ANY, LEDGER,
+        "the card is held: nothing is issued to it until the operator has looked into it",
+        "ask the operator; the value on the card can still be seen with scrip balance"),
+    ROW(EXPIRED, SCRIP_E_EXPIRED, 0, ANY, LEDGER, "the order was not used in time",
+        "make a new order (scrip order create)"),
+    ROW(FUNDED_TWICE, SCRIP_OK, 0, ANY, LEDGER, "the order has been funded already, by another payment",
+        "do not charge again: scrip order show tells which payment funded it; refund the second one"),
+    ROW(CLOCK, SCRIP_OK, 0, ANY, CLOCK, "the clock here does not agree with what was recorded or certified",
+        "set the clock (timedatectl), then try again"),
+    ROW(NO_CARD, SCRIP_E_NO_CARD, 0, ANY, READER, "no card in the field",
+        "put the card on the reader and try again, or wait longer (--wait)"),
+    ROW(READER, SCRIP_E_LINK, 0, ANY, READER, "the reader or the way to it failed",
+        "check the LINK (scrip reader list shows what is there) and that the reader is connected"),
+    ROW(READER, SCRIP_E_TIMEOUT, 0, ANY, READER, "the card did not answer in time",
+        "hold the card still on the reader and try again"),
+    ROW(NETWORK, SCRIP_E_NETWORK, 0, ANY, NETWORK, "the server could not be reached, or did not answer",
+        "check the address and try again: the same request may be sent any number of times"),
+    ROW(DENIED, SCRIP_OK, 0, ANY, NETWORK, "the server did not accept the key or token of this request",
+        "give the right API key (--api-key-file or SCRIP_API_KEY)"),
+    ROW(STALE, SCRIP_E_STALE, 0, ANY, LEDGER, "something newer has happened to this card or order",
+        "start again from the order: scrip order show, then scrip topup"),
+    ROW(CONFLICT, SCRIP_E_CONFLICT, 0, ANY, LEDGER, "this id was used before for something else",
+        "choose a new id; an id belongs to one intent for ever"),
+    ROW(CONFLICT, SCRIP_E_EXISTS, 0, ANY, FILE, "it exists already, and nothing is overwritten",
+        "choose another name, or remove the old one"),
+    ROW(UNKNOWN_ORDER, SCRIP_OK, 0, ANY, LEDGER, "there is no such order", "scrip order list shows the orders"),
+    ROW(ORDER_STATE, SCRIP_OK, 0, ANY, LEDGER, "the order is in a state in which this cannot be done",
+        "scrip order show tells the state"),
+    ROW(LEDGER, SCRIP_E_STORE, 0, ANY, LEDGER, "the database failed, and nothing of this request was kept",
+        "check the disk and the database file; then try again"),
+    ROW(FILE, SCRIP_E_CORRUPT, 0, ANY, FILE, "the file is damaged", "take the last good copy, or make a new one"),
+    ROW(FILE, SCRIP_E_IO, 0, ANY, FILE, "the file could not be read or written",
+        "check the path, the rights and the free space"),
+    ROW(FILE, SCRIP_E_FORMAT, 0, ANY, FILE, "this does not follow its format", "check the line that is named"),
+    ROW(OTHER, SCRIP_E_UNSUPPORTED, 0, ANY, CARD, "this card or build cannot do that",
+        "scrip card show tells what the card is; --help what the command can do"),
+    ROW(REFUSED, SCRIP_E_CARD, 0, ANY, CARD, "the card refused the command",
+        "scrip trace explain shows the conversation in words"),
+};
+
+/* The texts of problems that are known by name but recognised as another row above (an order's limit, say). */
+static const struct failure_row LAST =
+    ROW(OTHER, SCRIP_OK, 0, ANY, CARD, NULL, "try again; if it comes back, run it with trace:FILE:LINK and report it");
+
+static const char *const PROBLEM_NAME[] = {"?",
+#define TOOL_PROBLEM(id, name) name,
+                                           TOOL_PROBLEMS(TOOL_PROBLEM)
+#undef TOOL_PROBLEM
+};
+
+static bool fits(const struct failure_row *row, const struct tool_failure *failure)
+{
+    if (failure->problem != TOOL_PROBLEM_DERIVE) {
+        return row->problem == failure->problem;
+    }
+    return row->status != SCRIP_OK && row->status == failure->status &&
+           (row->sw2 == 0 || row->sw2 == (failure->sw & 0xFF)) &&
+           (row->stage == TOOL_STAGE_ANY || row->stage == failure->stage);
+}
+
+struct tool_verdict tool_failure_lookup(const struct tool_failure *failure)
+{
+    const struct failure_row *found = &LAST;
+    for (size_t i = sizeof ROWS / sizeof ROWS[0]; i-- > 0;) {
+        if (fits(&ROWS[i], failure)) {
+            found = &ROWS[i];
+        }
+    }
+    return (struct tool_verdict){.problem = found->problem,
+                                 .name = PROBLEM_NAME[found->problem],
+                                 .layer = found->layer,
+                                 .text = found->text != NULL ? found->text : scrip_strerror(failure->status),
+                                 .remedy = found->remedy};
+}
+
+const char *tool_layer_name(enum tool_layer layer)
+{
+    static const char *const names[] = {"reader", "card",    "key",    "right", "limit",
+                                        "MAC",    "network", "ledger", "file",  "clock"};
+    _Static_assert(sizeof names / sizeof names[0] == TOOL_LAYER_COUNT, "a name for each layer");
+    return (unsigned)layer < TOOL_LAYER_COUNT ? names[layer] : "?";
+}
+
+const char *tool_card_state_text(enum tool_card_state state)
+{
+    static const char *const texts[] = {
+        [TOOL_CARD_NONE] = NULL,
+        [TOOL_CARD_UNTOUCHED] = "nothing on the card was changed",
+        [TOOL_CARD_UNKNOWN] =
+            "the card holds either the old or the new value, never anything in between; which one is not known yet",
+        [TOOL_CARD_CHANGED] = "the change is on the card",
+    };
+    return (size_t)state < sizeof texts / sizeof texts[0] ? texts[state] : NULL;
+}
