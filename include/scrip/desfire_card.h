@@ -5,16 +5,9 @@
 #define SCRIP_DESFIRE_CARD_H
 
 #include <scrip/bytes.h>
+#include <scrip/desfire.h>
 #include <scrip/desfire_sm.h>
 #include <scrip/host.h>
-
-/** Product generations. They decide which commands exist and what GetVersion says. */
-enum scrip_desfire_generation {
-    SCRIP_DESFIRE_EV1,
-    SCRIP_DESFIRE_EV2,
-    SCRIP_DESFIRE_EV3,
-    SCRIP_DESFIRE_LIGHT,
-};
 
 /** What the factory decides. */
 struct scrip_desfire_identity {
