@@ -33,6 +33,14 @@ enum {
 #define KEY_TYPE_3K             1U
 #define KEY_TYPE_AES            2U
 
+/* File types. */
+#define FILE_STANDARD           0U
+#define FILE_BACKUP             1U
+#define FILE_VALUE              2U
+#define FILE_LINEAR             3U
+#define FILE_CYCLIC             4U
+#define FILE_TMAC               5U
+
 /* Value file flags. */
 #define VALUE_LIMITED_CREDIT    0x01U
 #define VALUE_FREE_GET          0x02U

@@ -94,14 +94,6 @@ const struct scrip_desfire_command *scrip_desfire_command(uint8_t opcode);
 /** Row `i` of the table, in its order; NULL past the end. */
 const struct scrip_desfire_command *scrip_desfire_command_at(size_t i);
 
-/* File types. */
-#define SCRIP_DESFIRE_FILE_STANDARD    0U
-#define SCRIP_DESFIRE_FILE_BACKUP      1U
-#define SCRIP_DESFIRE_FILE_VALUE       2U
-#define SCRIP_DESFIRE_FILE_LINEAR      3U
-#define SCRIP_DESFIRE_FILE_CYCLIC      4U
-#define SCRIP_DESFIRE_FILE_TMAC        5U
-
 /* FileOption bits beside the communication mode in bits 1..0. */
 #define SCRIP_DESFIRE_OPTION_SETS      0x80U /**< additional access right sets */
 #define SCRIP_DESFIRE_OPTION_SDM       0x40U /**< secure dynamic messaging */
@@ -110,12 +102,5 @@ const struct scrip_desfire_command *scrip_desfire_command_at(size_t i);
 /* Nibbles of access rights beside key numbers. */
 #define SCRIP_DESFIRE_FREE             0xEU
 #define SCRIP_DESFIRE_NEVER            0xFU
-
-/** Access rights as the 16-bit word that travels least significant byte first: Read, Write, ReadWrite, Change from the
- *  top nibble down. */
-static inline uint16_t scrip_desfire_rights(unsigned read, unsigned write, unsigned read_write, unsigned change)
-{
-    return (uint16_t)(read << 12 | write << 8 | read_write << 4 | change);
-}
 
 #endif

@@ -1,0 +1,103 @@
+/* desfire_card_state.h: the complete type of an emulated DESFire card, so that a caller can keep one on a stack or in
+ * .bss. Fields are private to core/desfire/card. Included by desfire_card.h. */
+#ifndef SCRIP_DESFIRE_CARD_STATE_H
+#define SCRIP_DESFIRE_CARD_STATE_H
+
+#include <scrip/cmac.h>
+#include <scrip/desfire.h>
+#include <scrip/desfire_sm.h>
+#include <scrip/host.h>
+
+#define SCRIP_DESFIRE_LOG_SLOTS  112U                           /**< pages that one atomic change may touch */
+#define SCRIP_DESFIRE_FILES      32U                            /**< file numbers of an application */
+#define SCRIP_DESFIRE_FRAME_ROOM (SCRIP_DESFIRE_DATA_MAX + 64U) /**< data, header, MAC and padding of one command */
+
+/* The memory as the running command sees it: pages staged in the log hide the pages they will replace. */
+struct scrip_desfire_memory {
+    enum scrip_status fault; /* sticky: storage failed, nothing may be answered any more */
+    uint16_t staged;         /* slots in use */
+    uint16_t target[SCRIP_DESFIRE_LOG_SLOTS];
+    uint32_t generation; /* of the newest commit record */
+    uint8_t geometry;    /* storage byte of GetVersion */
+    uint16_t pool_first; /* first page of the pool */
+    uint16_t pool_pages;
+    uint16_t open_slot; /* slot whose page is held in `page`, not written yet; SCRIP_DESFIRE_LOG_SLOTS: none */
+    uint8_t page[SCRIP_NV_PAGE];
+};
+
+/* What an open transaction will do to one file. Contents of backup files and records wait in the file's own spare
+ * memory; only this is volatile, so losing power forgets the transaction. */
+struct scrip_desfire_change {
+    uint8_t kind;    /* enum change_kind in state.h; 0: none */
+    bool debited;    /* value: a Debit was among the changes */
+    bool limited;    /* value: a LimitedCredit was */
+    uint8_t clear;   /* records: emptied at commit */
+    uint16_t record; /* records: number of the record that UpdateRecord changes */
+    int32_t value;   /* value: after the changes so far */
+    uint32_t debits; /* value: their sum */
+};
+
+/* The open transaction of the selected application. */
+struct scrip_desfire_transaction {
+    bool open;
+    bool reader_committed;        /* CommitReaderID was done */
+    bool tmi_started;             /* TMI is not empty; the keys and the running MAC below are valid */
+    uint64_t opened_ms;           /* when, if there is a clock */
+    uint8_t reader[16];           /* TMRI */
+    uint8_t tm_enc[16];           /* SesTMENCKey */
+    struct scrip_cmac_key tm_mac; /* SesTMMACKey, expanded */
+    struct scrip_cmac tmi;
+    struct scrip_desfire_change change[SCRIP_DESFIRE_FILES];
+};
+
+/* A command or response that goes on in the next frame, or an authentication between its two frames. */
+struct scrip_desfire_exchange {
+    uint8_t kind; /* enum exchange_kind in state.h */
+    uint8_t cmd;
+    uint8_t frame;      /* frames so far */
+    uint16_t frame_max; /* sending: data bytes of the next frames */
+    size_t len;         /* receiving: parameter bytes so far */
+    size_t total;       /* receiving: parameter bytes in all; sending: response bytes in all */
+    size_t sent;
+    uint8_t status; /* sending: of the last frame */
+};
+
+/* An authentication that waits for its second half. */
+struct scrip_desfire_handshake_card {
+    uint8_t sm; /* enum scrip_desfire_sm */
+    bool first;
+    uint8_t key_no;
+    struct scrip_desfire_key key;
+    uint8_t pcdcap2[6];
+    uint8_t rnda[16];
+    uint8_t rndb[16];
+    uint8_t iv[16];
+};
+
+/** An emulated card. All fields private; no heap behind it. */
+struct scrip_desfire_card {
+    struct scrip_desfire_host host;
+    struct scrip_desfire_options options;
+    struct scrip_desfire_identity identity;
+    bool powered;
+    struct scrip_desfire_memory memory;
+    struct scrip_desfire_session session;
+    struct scrip_desfire_handshake_card auth;
+    struct scrip_desfire_exchange exchange;
+    struct scrip_desfire_transaction transaction;
+    uint16_t app;     /* page of the selected application; 0: PICC level */
+    uint8_t iso_file; /* current EF of ISO 7816-4 commands; SCRIP_DESFIRE_FILES: none */
+    uint8_t sdm_run;  /* kind of the read that SDMReadCtr was last stepped for, and of which file */
+    uint8_t sdm_file;
+    uint8_t random_uid[4]; /* UID of this activation when random ID is configured */
+    uint8_t proximity_stage;
+    uint8_t proximity_len; /* bytes of both random numbers exchanged so far */
+    uint8_t proximity_rnd[8];
+    uint8_t proximity_log[32]; /* parts in the order of the MAC */
+    uint8_t proximity_log_len;
+    size_t io_len;
+    uint8_t io[SCRIP_DESFIRE_FRAME_ROOM];   /* command as received; response as sent */
+    uint8_t work[SCRIP_DESFIRE_FRAME_ROOM]; /* plain data of the command; plain data of the response */
+};
+
+#endif
