@@ -91,8 +91,8 @@ static void status_words_are_good_by_value_and_mask(void **state)
     assert_true(scrip_relay_sw_good(list, 0x63C7));
     assert_false(scrip_relay_sw_good(list, 0x63D7));
     assert_false(scrip_relay_sw_good(list, 0x9000));
-    assert_false(
-    assert_false(scrip_relay_sw_good(message("91AFFF00"), 0x91AF)); /* value with bits outside its mask: never met */
+    /* a value with bits outside its mask is never met */
+    assert_false(scrip_relay_sw_good(message("91AFFF00"), 0x91AF));
 }
 
 static void resets_and_notices_are_elements(void **state)
