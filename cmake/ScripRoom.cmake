@@ -36,5 +36,8 @@ function(scrip_test name)
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 120)
   endif()
+  if(CMAKE_CURRENT_SOURCE_DIR MATCHES "/tests/core(/|$)")
+    list(APPEND TEST_LABELS core) # what the coverage of core/ is measured with
+  endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
 endfunction()
