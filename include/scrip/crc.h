@@ -4,6 +4,12 @@
 
 #include <scrip/bytes.h>
 
+/** Start of a CRC_A. */
+#define SCRIP_CRC16_START 0x6363U
+
+/** Continue a CRC_A (poly 1021 reflected) over `data`. */
+uint16_t scrip_crc16(uint16_t crc, struct scrip_bytes data);
+
 /** CRC_A of ISO/IEC 14443-3 (poly 1021 reflected, start 6363h). Sent least significant byte first. */
 uint16_t scrip_crc16_a(struct scrip_bytes data);
 

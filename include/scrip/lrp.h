@@ -27,7 +27,25 @@ void scrip_lrp_eval(const struct scrip_lrp *lrp, unsigned updated, const uint8_t
 void scrip_lrp_icb(const struct scrip_lrp *lrp, unsigned updated, uint8_t *counter, size_t counter_len, bool encrypt,
                    size_t count, uint8_t *dst, const uint8_t *src);
 
-/** CMAC-LRP of a message [AN12304 2.5]; `mac` receives 16 bytes. */
+/** A running CMAC-LRP over pieces [AN12304 2.5]. Fields private. */
+struct scrip_lrp_mac {
+    const struct scrip_lrp *lrp; /* borrowed until scrip_lrp_mac_final */
+    unsigned updated;
+    uint8_t x[16];
+    uint8_t held[16];
+    size_t held_len;
+};
+
+/** Start. */
+void scrip_lrp_mac_start(struct scrip_lrp_mac *mac, const struct scrip_lrp *lrp, unsigned updated);
+
+/** Add a piece of the message. */
+void scrip_lrp_mac_add(struct scrip_lrp_mac *mac, struct scrip_bytes piece);
+
+/** Finish: 16 bytes of MAC. */
+void scrip_lrp_mac_final(struct scrip_lrp_mac *mac, uint8_t out[16]);
+
+/** CMAC-LRP of one message; `mac` receives 16 bytes. */
 void scrip_lrp_cmac(const struct scrip_lrp *lrp, unsigned updated, struct scrip_bytes message, uint8_t mac[16]);
 
 /** The subkeys K1, K2 of CMAC-LRP. */
