@@ -40,6 +40,9 @@ struct scrip_desfire_host {
 struct scrip_desfire_card; /* complete type in core/desfire/card/card.h, included below for callers that own one */
 #include <scrip/desfire_card_state.h>
 
+/** Pages of non-volatile memory that a card of this GetVersion storage byte takes; 0: no such storage byte. */
+uint32_t scrip_desfire_card_pages(uint8_t storage);
+
 /** Make a factory-fresh card in `nv` (PICC master key: DES, zero, version 0; no applications).
  *  @return SCRIP_OK; SCRIP_E_ARGUMENT; SCRIP_E_SPACE: nv too small for the storage byte; SCRIP_E_NV */
 enum scrip_status scrip_desfire_card_make(const struct scrip_nv *nv, const struct scrip_desfire_identity *identity);

@@ -48,6 +48,7 @@ struct scrip_vcard_identity {
     bool keep_pending_on_auth;     /**< as in struct scrip_desfire_options */
     bool end_session_on_0c;        /**< as in struct scrip_desfire_options */
     uint32_t transaction_timer_ms; /**< as in struct scrip_desfire_options */
+    char profile[24];              /**< name of the profile it was personalised from, a note for people; may be empty */
 };
 
 /** What the host injects into an open card; all may be NULL. Borrowed until the card is closed. */
@@ -81,6 +82,10 @@ enum scrip_status scrip_vcard_open_nv(const struct scrip_nv *nv, const struct sc
 /** What a card file says of its card, without opening it.
  *  @return SCRIP_OK; SCRIP_E_IO; SCRIP_E_CORRUPT; SCRIP_E_UNSUPPORTED */
 enum scrip_status scrip_vcard_read_identity(const char *path, struct scrip_vcard_identity *identity);
+
+/** Note in a card file which profile it was personalised from (see struct scrip_vcard_identity).
+ *  @return SCRIP_OK; SCRIP_E_LENGTH: the name is too long; else as scrip_vcard_open */
+enum scrip_status scrip_vcard_note_profile(const char *path, const char *profile, char error[SCRIP_VCARD_ERROR_MAX]);
 
 /** Pages that the memory of a card takes. 0: no such family or storage byte */
 uint32_t scrip_vcard_pages(const struct scrip_vcard_identity *identity);

@@ -1,0 +1,74 @@
+/* profile_load.c: profiles by name or path. */
+#include <errno.h>
+#include <scrip/profile.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef SCRIP_PROFILE_DIR
+#define SCRIP_PROFILE_DIR "/usr/local/share/scrip/profiles"
+#endif
+
+static void say(char error[SCRIP_PROFILE_ERROR_MAX], const char *path, const char *what)
+{
+    if (error != NULL) {
+        snprintf(error, SCRIP_PROFILE_ERROR_MAX, "%.120s: %.120s", path, what);
+    }
+}
+
+/* The name of a profile is its file's, without folder and ending. */
+static void name_of(const char *path, char name[24])
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash != NULL ? slash + 1 : path;
+    const size_t len = strlen(base);
+    const char *ending = len > 8 && strcmp(base + len - 8, ".profile") == 0 ? base + len - 8 : base + len;
+    snprintf(name, 24, "%.*s", (int)(ending - base), base);
+}
+
+static enum scrip_status load_file(const char *path, struct scrip_profile *profile, char error[SCRIP_PROFILE_ERROR_MAX])
+{
+    char name[24];
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return errno == ENOENT ? SCRIP_E_NOT_FOUND : SCRIP_E_IO;
+    }
+    uint8_t *text = malloc(SCRIP_PROFILE_TEXT_MAX + 1U);
+    const size_t len = text != NULL ? fread(text, 1, SCRIP_PROFILE_TEXT_MAX + 1U, file) : 0;
+    const bool failed = text == NULL || ferror(file) != 0;
+    fclose(file);
+    if (failed) {
+        free(text);
+        return SCRIP_E_IO;
+    }
+    name_of(path, name);
+    char sentence[SCRIP_PROFILE_ERROR_MAX] = "";
+    const enum scrip_status status = scrip_profile_parse(name, scrip_bytes(text, len), profile, sentence);
+    free(text);
+    if (status != SCRIP_OK) {
+        say(error, path, sentence[0] != '\0' ? sentence : scrip_strerror(status));
+    }
+    return status;
+}
+
+enum scrip_status scrip_profile_load(const char *name, struct scrip_profile *profile,
+                                     char error[SCRIP_PROFILE_ERROR_MAX])
+{
+    const char *const folders[] = {getenv("SCRIP_PROFILES"), SCRIP_PROFILE_DIR, "profiles"};
+    enum scrip_status status = SCRIP_E_NOT_FOUND;
+    if (strchr(name, '/') != NULL) {
+        status = load_file(name, profile, error);
+    }
+    for (size_t i = 0; strchr(name, '/') == NULL && i < 3 && status == SCRIP_E_NOT_FOUND; i++) {
+        char path[1024];
+        if (folders[i] != NULL && snprintf(path, sizeof path, "%s/%s.profile", folders[i], name) < (int)sizeof path) {
+            status = load_file(path, profile, error);
+        }
+    }
+    if (status == SCRIP_E_NOT_FOUND) {
+        say(error, name, "there is no such profile (looked in $SCRIP_PROFILES, " SCRIP_PROFILE_DIR " and ./profiles)");
+    } else if (status == SCRIP_E_IO) {
+        say(error, name, strerror(errno));
+    }
+    return status;
+}
