@@ -76,8 +76,7 @@ enum scrip_relay_outcome {
     SCRIP_RELAY_RUNNING,
     SCRIP_RELAY_FINISHED,   /**< the server closed the session; what came of the order it has said or will say */
     SCRIP_RELAY_INCOMPLETE, /**< no card, card lost or user stopped; the server knows. Tap again, any time */
-    SCRIP_RELAY_UNREPORTED, /**< the server could not be told: run again with the saved state, no card needed for that
-                             */
+    SCRIP_RELAY_UNREACHED,  /**< the server was not reached; what it could not be told is in the saved state */
     SCRIP_RELAY_REFUSED,    /**< the server refused: scrip_relay_http_code */
     SCRIP_RELAY_BROKEN,     /**< what answers there does not speak this protocol */
 };
@@ -97,23 +96,24 @@ struct scrip_relay_counts {
     uint64_t total_ms;
 };
 
-/** One relayed order. About 200 KiB. Fields private. */
+/** One relayed order. About 270 KiB. Fields private. */
 struct scrip_relay {
     struct scrip_relay_config config;
     enum scrip_relay_outcome outcome;
     int stage;
-    int after_show;
     int http_code;
-    bool present; /* a card is powered, and the session on it unbroken */
-    bool lost;    /* the answer in `body` closes the session */
+    bool present; /* a card is powered, and what was begun on it still holds */
+    bool hello;   /* the next body begins with E8 */
+    bool closing; /* the answer in `body` says that no more commands are taken */
+    bool lost;    /* ... because the card went, not the user */
     bool cancelled;
-    bool restored; /* `body` is of an earlier run */
-    bool resume;
-    bool hello;      /* the next body begins with E8 */
-    bool own_script; /* the script is the preamble, nobody waits for it */
-    bool fetching;   /* the request is the empty first POST */
+    bool restored;   /* `body` is of an earlier run */
+    bool resume;     /* the request goes to the order, after a broken session */
+    bool fetching;   /* the request is the empty first one */
+    bool own_script; /* the script is the preamble: the server does not wait for its answer */
     uint8_t restarts;
     uint8_t bad_scripts;
+    uint8_t taps_left;
     uint32_t steps;
     uint32_t attempts;
     uint32_t random;
@@ -121,20 +121,22 @@ struct scrip_relay {
     uint64_t now_ms;
     uint64_t started_ms;
     uint64_t request_ms; /* first attempt of the request */
-    uint64_t came_ms;
-    uint64_t last_ms; /* last response of the card */
-    uint64_t asked_ms;
-    uint64_t waited_ms; /* in requests since the last command */
-    uint32_t waited;    /* requests since the last command */
+    uint64_t came_ms;    /* the card's arrival */
+    uint64_t last_ms;    /* the card's last response */
+    uint64_t asked_ms;   /* the command in work */
+    uint64_t waited_ms;  /* in requests since the last command */
+    uint32_t waited;     /* requests since the last command */
     struct scrip_card_info card;
     struct scrip_relay_script cursor;
     struct scrip_relay_item item;
     struct scrip_relay_answer answer;
     struct scrip_relay_counts counts;
+    struct scrip_buf out; /* over `body` */
     size_t script_len;
     size_t preamble_len;
-    struct scrip_buf out; /* over `body` */
-    uint8_t done_count;
+    bool preamble_fetched;
+    size_t state_len;
+    size_t done_count;
     uint64_t done[16]; /* digests of the URIs whose step is done */
     char order_uri[SCRIP_RELAY_URI_MAX];
     char uri[SCRIP_RELAY_URI_MAX];
