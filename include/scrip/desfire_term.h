@@ -33,8 +33,10 @@ struct scrip_desfire_failure {
 /** A command whose response was not taken yet. Fields private. */
 struct scrip_desfire_pending {
     uint8_t cmd;
-    uint8_t kind;   /* enum in term.c */
-    uint8_t frames; /* APDUs it takes up in the batch, command chaining included */
+    uint8_t kind;   /* enum kind in term_private.h */
+    uint8_t frames; /* APDUs that carry the command */
+    uint8_t follow; /* requests for more frames that are in the batch already */
+    bool ends;      /* a success ends the session */
     struct scrip_desfire_expect expect;
 };
 
@@ -51,7 +53,6 @@ struct scrip_desfire_handshake {
     uint8_t rnda[16];
     uint8_t rndb[16];
     uint8_t iv[16];
-    uint8_t start_iv[16];
 };
 
 /** A terminal in front of one card. Fields private but `failure`; no pointers: may be copied. Wipe when done. */
@@ -62,7 +63,8 @@ struct scrip_desfire_term {
     struct scrip_desfire_pending pending[SCRIP_BATCH_COMMANDS];
     uint8_t pending_count;
     uint8_t reply_next; /* next response of the present batch */
-    uint8_t continuing; /* the oldest command's response goes on */
+    bool continuing;    /* the oldest command's response goes on */
+    bool closed;        /* the present batch ends here: a response may need more frames */
     uint8_t frame_data; /* data bytes per wrapped frame in command chaining */
     uint16_t gathered;
     uint8_t gather[SCRIP_DESFIRE_GATHER_MAX];
@@ -85,26 +87,24 @@ size_t scrip_desfire_term_waiting(const struct scrip_desfire_term *term);
 /** Communication mode by the command table, for commands that are no file data commands. */
 #define SCRIP_DESFIRE_COMM_BY_TABLE 0xFFU
 
-/** One command, as the wrappers below fill it in. */
+/** One command. What is enciphered, where its header ends and whether data comes back is in the command table. */
 struct scrip_desfire_call {
     uint8_t cmd;
     uint8_t comm;              /**< enum scrip_desfire_comm, or SCRIP_DESFIRE_COMM_BY_TABLE */
-    struct scrip_bytes header; /**< never enciphered */
-    struct scrip_bytes data;   /**< enciphered in mode Full */
-    bool file_data;            /**< see struct scrip_desfire_protection, likewise the following */
-    bool settings;
-    bool own_checksums;
-    bool unknown_len;
-    bool no_mac_back;
-    bool data_back;
-    uint16_t back_len;
-    uint8_t first_frame; /**< parameter bytes that go into the first frame; 0: as many as fit */
+    struct scrip_bytes params; /**< everything behind the command code, plain */
+    bool status_only;          /**< no data comes back although the command may (CommitTransaction without option) */
+    bool unknown_len;          /**< a read of length 0 */
+    bool one_frame;            /**< the response is known to fit one frame */
+    bool own_key;              /**< ends the session; a success is answered without MAC */
+    uint16_t back_len;         /**< plain bytes of the response where known, else 0 */
+    uint8_t first_frame;       /**< parameter bytes of the first of two frames (CreateDelegatedApplication) */
+    uint8_t follow;            /**< so many requests for more frames are put into the same batch */
 };
 
-/** Append a command. Parameters longer than a frame are chained with AF, except for the codes that use the block
- *  protocol's own chaining (AD, 8D, AB, 8B, BA): those go out as one APDU of up to 255 parameter bytes.
+/** Append a command. Parameters longer than a frame are chained with AF where the command allows it; the codes that use
+ *  the block protocol's own chaining (AD, 8D, AB, 8B, BA) go out as one APDU of up to 255 parameter bytes.
  *  @return SCRIP_OK; SCRIP_E_WAIT: take the responses first, nothing was appended; SCRIP_E_SPACE: the batch is full,
- *          or the parameters are too long; SCRIP_E_STATE: a command that ends its batch was asked for before */
+ *          or the parameters are too long; SCRIP_E_ARGUMENT: no such command */
 enum scrip_status scrip_desfire_term_ask(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                          const struct scrip_desfire_call *call);
 
@@ -139,10 +139,11 @@ enum scrip_status scrip_desfire_term_auth_challenge(struct scrip_desfire_term *t
                                                     const struct scrip_replies *replies);
 
 /** Ask for part 2.
- *  @param rnda 16 bytes (8 are used for DES and 2K3DES); must not be predictable
+ *  @param rnda must not be predictable: 16 bytes (8 are used for DES and 2K3DES); ISO 7816-4 authentication: twice
+ * that, for its two random numbers
  *  @return SCRIP_OK; SCRIP_E_STATE: no challenge was taken; SCRIP_E_LENGTH: the challenge does not fit the key */
 enum scrip_status scrip_desfire_term_auth_answer(struct scrip_desfire_term *term, struct scrip_batch *batch,
-                                                 const struct scrip_desfire_key *key, const uint8_t rnda[16]);
+                                                 const struct scrip_desfire_key *key, const uint8_t *rnda);
 
 /** Take the card's proof; `key` as in part 2.
  *  @return SCRIP_OK: a session is open; SCRIP_E_AUTH: the card does not know the key; else as scrip_desfire_term_take
@@ -274,6 +275,7 @@ struct scrip_desfire_access {
     uint8_t comm;   /**< enum scrip_desfire_comm */
     bool long_code; /**< AD, 8D, AB, 8B, BA instead of BD, 3D, BB, 3B, DB */
     bool one_frame; /**< reads: the answer is known to fit a frame */
+    uint8_t follow; /**< reads: requests for more frames to put into the same batch; one too many ends the session */
 };
 
 /** Response: the data. `len` 0: to the end of the file. */
