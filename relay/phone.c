@@ -48,6 +48,7 @@ static void order_begin(struct scrip_relay *relay)
     relay->restored = false;
     relay->sleep_ms = 0;
     relay->own_script = true;
+    relay->done_count = 0; /* the same answers to the same questions may carry the same URIs in a new session */
     if (relay->preamble_len != 0) {
         memcpy(relay->script, relay->preamble, relay->preamble_len);
         relay->script_len = relay->preamble_len;
