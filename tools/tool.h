@@ -137,6 +137,7 @@ enum tool_stage {
     TOOL_PROBLEM(READER, "reader")                                                                                     \
     TOOL_PROBLEM(MAC, "altered data")                                                                                  \
     TOOL_PROBLEM(MISSING_KEY, "missing key")                                                                           \
+    TOOL_PROBLEM(KEY_STORE, "key store")                                                                               \
     TOOL_PROBLEM(NETWORK, "network")                                                                                   \
     TOOL_PROBLEM(DENIED, "access denied")                                                                              \
     TOOL_PROBLEM(CONFLICT, "conflict")                                                                                 \
@@ -145,6 +146,8 @@ enum tool_stage {
     TOOL_PROBLEM(ORDER_STATE, "order state")                                                                           \
     TOOL_PROBLEM(LEDGER, "ledger")                                                                                     \
     TOOL_PROBLEM(FILE, "file")                                                                                         \
+    TOOL_PROBLEM(REFUSED_BY_SERVER, "refused by the server")                                                           \
+    TOOL_PROBLEM(UNSAFE_PROFILE, "unsafe profile")                                                                     \
     TOOL_PROBLEM(REFUSED, "refused")                                                                                   \
     TOOL_PROBLEM(OTHER, "other")
 

@@ -1,0 +1,178 @@
+/* common.c: what several subcommands share. */
+#include "common.h"
+#include <scrip/desfire.h>
+#include <scrip/reader.h>
+#include <string.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- key stores ------------------------------------------------------------------------------------------------ */
+
+/* Ask on the terminal without echo. */
+static size_t ask_passphrase(void *ctx, const char *question, char *out, size_t cap)
+{
+    struct termios shown, hidden;
+    (void)ctx;
+    if (isatty(STDIN_FILENO) == 0 || tcgetattr(STDIN_FILENO, &shown) != 0) {
+        return 0;
+    }
+    fprintf(stderr, "%s: ", question);
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    const bool typed = fgets(out, (int)cap, stdin) != NULL;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    fputc('\n', stderr);
+    return typed ? strcspn(out, "\n") : 0;
+}
+
+struct scrip_passphrase tool_passphrase(const struct tool *tool)
+{
+    return (struct scrip_passphrase){
+        .file = tool_text(tool, "passphrase-file"), .env = "SCRIP_PASSPHRASE", .prompt = ask_passphrase};
+}
+
+int tool_keys_open(struct tool *tool, struct scrip_keys **keys)
+{
+    const char *path = tool_text(tool, "keys");
+    const struct scrip_passphrase passphrase = tool_passphrase(tool);
+    const enum scrip_status status = scrip_keys_file_open(path, &passphrase, keys);
+    if (status == SCRIP_OK) {
+        return TOOL_OK;
+    }
+    const char *detail = status == SCRIP_E_MAC  ? "wrong passphrase, or the file was altered"
+                         : status == SCRIP_E_IO ? "it cannot be read, or no passphrase was given"
+                                                : scrip_strerror(status);
+    char what[256];
+    snprintf(what, sizeof what, "opening the key store %.200s", path);
+    return tool_fail(tool, &(struct tool_failure){
+                               .status = status, .problem = TOOL_PROBLEM_KEY_STORE, .what = what, .detail = detail});
+}
+
+static enum scrip_status get_key(void *ctx, enum scrip_purse_role role, struct scrip_bytes m, uint8_t out[16])
+{
+    return scrip_keys_diversify(ctx, (enum scrip_key_role)role, SCRIP_KEY_NEWEST, m, out);
+}
+
+struct scrip_purse_keys tool_purse_keys(struct scrip_keys *keys)
+{
+    _Static_assert((int)SCRIP_PURSE_ID == (int)SCRIP_KEY_ID && (int)SCRIP_PURSE_AMK == (int)SCRIP_KEY_AMK &&
+                       (int)SCRIP_PURSE_TMAC == (int)SCRIP_KEY_TMAC,
+                   "roles of purses and of key stores are the same numbers");
+    return (struct scrip_purse_keys){.ctx = keys, .get = get_key};
+}
+
+/* ---- purses ---------------------------------------------------------------------------------------------------- */
+
+int tool_profile(struct tool *tool, struct scrip_desfire_profile *profile)
+{
+    const char *name = tool_text(tool, "purse");
+    return scrip_desfire_profile_make(name, profile) == SCRIP_OK
+               ? TOOL_OK
+               : tool_usage(tool, "--purse: there is no purse '%s'", name);
+}
+
+/* Which part of the conversation a command code belongs to. */
+static enum tool_stage stage_of(uint8_t cmd)
+{
+    switch (cmd) {
+    case 0x5A:
+    case 0xA4:
+        return TOOL_STAGE_SELECT;
+    case 0x0A:
+    case 0x1A:
+    case 0xAA:
+    case 0x71:
+    case 0x77:
+        return TOOL_STAGE_AUTH_1;
+    case 0xAF:
+        return TOOL_STAGE_AUTH_2;
+    case 0xC7:
+        return TOOL_STAGE_COMMIT;
+    default:
+        return TOOL_STAGE_DATA;
+    }
+}
+
+int tool_fail_card(struct tool *tool, enum scrip_status status, const struct scrip_desfire_failure *failure,
+                   enum tool_card_state card, const char *what)
+{
+    char detail[96] = "";
+    if (failure != NULL && failure->cmd != 0) {
+        snprintf(detail, sizeof detail, "command %02X%s%s", failure->cmd, failure->sw != 0 ? ": " : " was not answered",
+                 failure->sw != 0 ? scrip_desfire_status_name((uint8_t)failure->sw) : "");
+    }
+    return tool_fail(tool, &(struct tool_failure){.status = status,
+                                                  .sw = failure != NULL ? failure->sw : 0,
+                                                  .stage = failure != NULL ? stage_of(failure->cmd) : TOOL_STAGE_ANY,
+                                                  .card = card,
+                                                  .what = what,
+                                                  .detail = detail});
+}
+
+int tool_connect(struct tool *tool, struct scrip_link **link, struct scrip_card_info *info)
+{
+    char error[SCRIP_LINK_ERROR_MAX] = "";
+    const char *spec = tool_text(tool, "reader");
+    enum scrip_status status = scrip_link_open(spec, NULL, link, error);
+    if (status != SCRIP_OK) {
+        return tool_fail(tool, &(struct tool_failure){.status = status == SCRIP_E_ARGUMENT ? SCRIP_E_LINK : status,
+                                                      .problem = TOOL_PROBLEM_READER,
+                                                      .card = TOOL_CARD_UNTOUCHED,
+                                                      .what = spec,
+                                                      .detail = error});
+    }
+    const int64_t wait_s = tool_number(tool, "wait", 10);
+    tool_progress(tool, "waiting for a card on %s", spec);
+    status = scrip_link_connect(*link, (uint32_t)(wait_s < 86400 ? wait_s * 1000 : 86400000), info);
+    tool_progress(tool, NULL);
+    if (status != SCRIP_OK) {
+        snprintf(error, sizeof error, "%s", (*link)->error);
+        scrip_link_close(*link);
+        return tool_fail(
+            tool, &(struct tool_failure){.status = status, .card = TOOL_CARD_UNTOUCHED, .what = spec, .detail = error});
+    }
+    return TOOL_OK;
+}
+
+/* ---- amounts and names ----------------------------------------------------------------------------------------- */
+
+int tool_amount(struct tool *tool, const char *name, int32_t *minor)
+{
+    const struct scrip_currency *currency = scrip_currency_find(tool_text(tool, "currency"));
+    const char *text = tool_text(tool, name);
+    int64_t amount = 0;
+    if (currency == NULL) {
+        return tool_usage(tool, "--currency: '%s' is no currency that scrip knows", tool_text(tool, "currency"));
+    }
+    const enum scrip_status status = scrip_money_parse(currency, text, &amount);
+    if (status == SCRIP_E_OVERFLOW || amount > INT32_MAX) {
+        return tool_usage(tool, "%s: '%s' is more than any card holds", name, text);
+    }
+    if (status != SCRIP_OK || amount <= 0) {
+        return tool_usage(tool, "%s: '%s' is no amount of %s above zero", name, text, currency->name);
+    }
+    *minor = (int32_t)amount;
+    return TOOL_OK;
+}
+
+char *tool_hex_text(struct scrip_bytes bytes, char *text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < bytes.len; i++) {
+        text[2 * i] = digits[bytes.at[i] >> 4];
+        text[2 * i + 1] = digits[bytes.at[i] & 15];
+    }
+    text[2 * bytes.len] = '\0';
+    return text;
+}
+
+char *tool_time_text(uint64_t unix_ms, char text[32])
+{
+    const time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm broken;
+    gmtime_r(&seconds, &broken);
+    strftime(text, 32, "%Y-%m-%d %H:%M:%S UTC", &broken);
+    return text;
+}

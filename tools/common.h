@@ -1,0 +1,86 @@
+/* common.h: what several subcommands share. */
+#ifndef SCRIP_TOOL_COMMON_H
+#define SCRIP_TOOL_COMMON_H
+
+#include "tool.h"
+#include <scrip/keys.h>
+#include <scrip/purse_desfire.h>
+
+/* ---- key stores ---- */
+
+#define TOOL_OPTION_KEYS                                                                                               \
+    {                                                                                                                  \
+        .name = "keys", .kind = TOOL_FILE, .value = "STORE", .help = "the key store", .required = true                 \
+    }
+#define TOOL_OPTION_PASSPHRASE                                                                                         \
+    {                                                                                                                  \
+        .name = "passphrase-file", .kind = TOOL_FILE, .value = "FILE",                                                 \
+        .help = "its first line opens the key store; else SCRIP_PASSPHRASE, else it is asked for"                      \
+    }
+
+/** The passphrase as the options, the environment and the user give it. Borrowed from `tool`. */
+struct scrip_passphrase tool_passphrase(const struct tool *tool);
+
+/** Open --keys. Says why when it fails. @return TOOL_OK or TOOL_FAILED */
+int tool_keys_open(struct tool *tool, struct scrip_keys **keys);
+
+/** A purse's view of a key store. @param keys borrowed */
+struct scrip_purse_keys tool_purse_keys(struct scrip_keys *keys);
+
+/* ---- purses ---- */
+
+#define TOOL_OPTION_PURSE                                                                                              \
+    {                                                                                                                  \
+        .name = "purse", .kind = TOOL_TEXT, .value = "PROFILE",                                                        \
+        .help = "the purse on the card: an12113, split, ev1, plain, options behind plus signs (an12113+smallest)",     \
+        .initial = "an12113"                                                                                           \
+    }
+
+/** The profile that --purse names. @return TOOL_OK or TOOL_USAGE */
+int tool_profile(struct tool *tool, struct scrip_desfire_profile *profile);
+
+/** Fail because of a card: status, and the terminal's own record of the refusal. @return TOOL_FAILED */
+int tool_fail_card(struct tool *tool, enum scrip_status status, const struct scrip_desfire_failure *failure,
+                   enum tool_card_state card, const char *what);
+
+/* ---- amounts and names ---- */
+
+/** An amount operand in --currency, above 0 and within the card's 31 bits. @return TOOL_OK or TOOL_USAGE */
+int tool_amount(struct tool *tool, const char *name, int32_t *minor);
+
+/** Bytes as capitals hex. @param text 2 * len + 1 characters @return text */
+char *tool_hex_text(struct scrip_bytes bytes, char *text);
+
+/** A time as 2026-11-21 02:03:04 UTC. @return text */
+char *tool_time_text(uint64_t unix_ms, char text[32]);
+
+/* ---- the server's HTTP API ---- */
+
+#define TOOL_OPTION_SERVER                                                                                             \
+    {                                                                                                                  \
+        .name = "server", .kind = TOOL_TEXT, .value = "URL", .help = "the top-up server: https://HOST[:PORT]",         \
+        .required = true                                                                                               \
+    }
+#define TOOL_OPTION_CA                                                                                                 \
+    {                                                                                                                  \
+        .name = "ca", .kind = TOOL_FILE, .value = "FILE", .help = "certificates to trust, PEM; else the system's"      \
+    }
+#define TOOL_OPTION_API_KEY                                                                                            \
+    {                                                                                                                  \
+        .name = "api-key-file", .kind = TOOL_FILE, .value = "FILE",                                                    \
+        .help = "its first line is the API key; else SCRIP_API_KEY"                                                    \
+    }
+
+/** One request to the server: JSON both ways. The same request is repeated a few times while the network fails.
+ *  @param path    below --server, begins with '/'
+ *  @param body    borrowed; NULL: none
+ *  @param what    what is being done, for messages
+ *  @param answer  receives the JSON object, to be released with json_decref; NULL: not wanted
+ *  @return TOOL_OK (2xx), or TOOL_FAILED with the server's own words */
+int tool_http(struct tool *tool, const char *method, const char *path, const json_t *body, const char *what,
+              json_t **answer);
+
+/** The problem that a code of the server's JSON ("CARD_HELD") stands for. */
+enum tool_problem tool_problem_of_server(const char *name);
+
+#endif

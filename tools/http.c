@@ -1,0 +1,223 @@
+/* http.c: JSON requests to the server, repeated while the network fails: every request of the API may be. */
+#include "common.h"
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ATTEMPTS   4U
+#define ANSWER_MAX (8U << 20)
+
+struct answer {
+    char *text;
+    size_t len;
+};
+
+static size_t collect(char *data, size_t size, size_t count, void *ctx)
+{
+    struct answer *answer = ctx;
+    const size_t len = size * count;
+    if (answer->len + len > ANSWER_MAX) {
+        return 0;
+    }
+    char *more = realloc(answer->text, answer->len + len + 1);
+    if (more == NULL) {
+        return 0;
+    }
+    answer->text = more;
+    memcpy(answer->text + answer->len, data, len);
+    answer->len += len;
+    answer->text[answer->len] = '\0';
+    return len;
+}
+
+/* The API key: first line of a file, or the environment. Freed by the caller; NULL: none. */
+static char *api_key(const struct tool *tool)
+{
+    const char *path = tool_text(tool, "api-key-file");
+    const char *env = getenv("SCRIP_API_KEY");
+    char line[512] = "";
+    if (path == NULL) {
+        return env != NULL ? strdup(env) : NULL;
+    }
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return NULL;
+    }
+    const bool read = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    line[strcspn(line, "\r\n")] = '\0';
+    return read ? strdup(line) : NULL;
+}
+
+static struct curl_slist *headers(const struct tool *tool)
+{
+    char *key = api_key(tool);
+    struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
+    if (key != NULL) {
+        char header[600];
+        snprintf(header, sizeof header, "Authorization: Bearer %s", key);
+        list = curl_slist_append(list, header);
+        scrip_wipe(header, sizeof header);
+        scrip_wipe(key, strlen(key));
+        free(key);
+    }
+    return list;
+}
+
+/* Problems that the server names, as this program names them. */
+static enum tool_problem problem_of(const char *name)
+{
+    static const struct {
+        const char *server;
+        enum tool_problem problem;
+    } rows[] = {
+        {"UNKNOWN_CARD", TOOL_PROBLEM_UNKNOWN_CARD},
+        {"NO_SUCH_CARD", TOOL_PROBLEM_UNKNOWN_CARD},
+        {"ROLLBACK", TOOL_PROBLEM_ROLLBACK},
+        {"CARD_HELD", TOOL_PROBLEM_HELD},
+        {"CARD_DENIED", TOOL_PROBLEM_HELD},
+        {"ORDER_EXPIRED", TOOL_PROBLEM_EXPIRED},
+        {"FUNDED_TWICE", TOOL_PROBLEM_FUNDED_TWICE},
+        {"UNAUTHORIZED", TOOL_PROBLEM_DENIED},
+        {"FORBIDDEN", TOOL_PROBLEM_DENIED},
+        {"NO_SUCH_ORDER", TOOL_PROBLEM_UNKNOWN_ORDER},
+        {"ORDER_STATE", TOOL_PROBLEM_ORDER_STATE},
+        {"ORDER_FINAL", TOOL_PROBLEM_ORDER_STATE},
+        {"NOT_FUNDED", TOOL_PROBLEM_ORDER_STATE},
+        {"ID_CONFLICT", TOOL_PROBLEM_CONFLICT},
+        {"LIMIT", TOOL_PROBLEM_LIMIT},
+        {"SESSION_OVER", TOOL_PROBLEM_STALE},
+        {"CARD_AUTH", TOOL_PROBLEM_WRONG_KEY},
+        {"CARD_DATA", TOOL_PROBLEM_MAC},
+        {"CLOCK_SKEW", TOOL_PROBLEM_CLOCK},
+        {"UNAVAILABLE", TOOL_PROBLEM_LEDGER},
+    };
+    for (size_t i = 0; name != NULL && i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(rows[i].server, name) == 0) {
+            return rows[i].problem;
+        }
+    }
+    return TOOL_PROBLEM_REFUSED_BY_SERVER;
+}
+
+enum tool_problem tool_problem_of_server(const char *name)
+{
+    return problem_of(name);
+}
+
+/* The network or TLS failed. A certificate that is not valid yet, or no longer, is most often a wrong clock. */
+static int fail_curl(struct tool *tool, CURL *curl, CURLcode code, const char *detail, const char *what)
+{
+    long verify = 0;
+    curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verify);
+    const bool dated = code == CURLE_PEER_FAILED_VERIFICATION &&
+                       (strstr(detail, "expired") != NULL || strstr(detail, "not yet") != NULL ||
+                        strstr(detail, "not activated") != NULL);
+    return tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_NETWORK,
+                                                  .problem = dated ? TOOL_PROBLEM_CLOCK : TOOL_PROBLEM_NETWORK,
+                                                  .what = what,
+                                                  .detail = detail[0] != '\0' ? detail : curl_easy_strerror(code)});
+}
+
+static int fail_server(struct tool *tool, const char *url, long http, const json_t *answer, const char *what)
+{
+    static const char prefix[] = "urn:scrip:problem:";
+    char detail[600];
+    const char *type = json_string_value(json_object_get(answer, "type"));
+    const char *name = type != NULL && strncmp(type, prefix, sizeof prefix - 1) == 0 ? type + sizeof prefix - 1 : NULL;
+    const char *title = json_string_value(json_object_get(answer, "title"));
+    const char *more = json_string_value(json_object_get(answer, "detail"));
+    const char *remedy = json_string_value(json_object_get(answer, "remedy"));
+    /* An order's one payment has another id: the customer has been charged a second time. */
+    const size_t url_len = strlen(url);
+    const bool funded_twice =
+        url_len > 5 && strcmp(url + url_len - 5, "/fund") == 0 && name != NULL && strcmp(name, "ID_CONFLICT") == 0;
+    snprintf(detail, sizeof detail, "the server answered %ld%s%s%s%s%s%s", http, title != NULL ? ": " : "",
+             title != NULL ? title : "", more != NULL ? "; " : "", more != NULL ? more : "", remedy != NULL ? "; " : "",
+             remedy != NULL ? remedy : "");
+    return tool_fail(tool,
+                     &(struct tool_failure){.status = http >= 500 ? SCRIP_E_STORE : SCRIP_E_STATE,
+                                            .problem = funded_twice ? TOOL_PROBLEM_FUNDED_TWICE : problem_of(name),
+                                            .what = what,
+                                            .detail = detail});
+}
+
+struct request {
+    const char *method;
+    char url[1024];
+    char *body;
+};
+
+static void set_up(CURL *curl, const struct tool *tool, const struct request *request, struct curl_slist *list,
+                   struct answer *answer, char *error)
+{
+    curl_easy_setopt(curl, CURLOPT_URL, request->url);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    if (request->body != NULL) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+    } else if (strcmp(request->method, "POST") == 0) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
+    }
+    if (tool_text(tool, "ca") != NULL) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, tool_text(tool, "ca"));
+    }
+}
+
+static int perform(struct tool *tool, CURL *curl, const struct request *request, const char *what, json_t **result)
+{
+    char error[CURL_ERROR_SIZE] = "";
+    struct answer answer = {0};
+    struct curl_slist *list = headers(tool);
+    CURLcode code = CURLE_OK;
+    long http = 0;
+    set_up(curl, tool, request, list, &answer, error);
+    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
+        answer.len = 0;
+        code = curl_easy_perform(curl);
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http);
+        if (code == CURLE_PEER_FAILED_VERIFICATION || (code == CURLE_OK && http != 503 && http != 429)) {
+            break;
+        }
+        usleep(100000U << attempt);
+    }
+    int exit_code = TOOL_OK;
+    json_t *json = answer.len > 0 ? json_loadb(answer.text, answer.len, 0, NULL) : NULL;
+    if (code != CURLE_OK) {
+        exit_code = fail_curl(tool, curl, code, error, what);
+    } else if (http < 200 || http > 299) {
+        exit_code = fail_server(tool, request->url, http, json, what);
+    } else if (result != NULL) {
+        *result = json != NULL ? json_incref(json) : json_object();
+    }
+    json_decref(json);
+    curl_slist_free_all(list);
+    free(answer.text);
+    return exit_code;
+}
+
+int tool_http(struct tool *tool, const char *method, const char *path, const json_t *body, const char *what,
+              json_t **answer)
+{
+    struct request request = {.method = method};
+    const char *server = tool_text(tool, "server");
+    size_t len = strlen(server);
+    while (len > 0 && server[len - 1] == '/') {
+        len--;
+    }
+    snprintf(request.url, sizeof request.url, "%.*s%s", (int)len, server, path);
+    request.body = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    CURL *curl = curl_easy_init();
+    const int code =
+        curl != NULL ? perform(tool, curl, &request, what, answer) : tool_fail_status(tool, SCRIP_E_MEMORY, "%s", what);
+    curl_easy_cleanup(curl);
+    free(request.body);
+    return code;
+}
