@@ -1,4 +1,7 @@
 # `cmake --install`: the program, one library of all rooms, the headers, pkg-config, a CMake package, man pages.
+if(NOT TARGET scrip)
+  return()
+endif()
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
