@@ -28,11 +28,11 @@ enum scrip_desfire_sm {
     SCRIP_DESFIRE_SM_LRP,
 };
 
-/** A key as cards store it. `bytes` holds 8 (DES), 16 or 24 bytes. */
+/** A key as cards store it. */
 struct scrip_desfire_key {
-    uint8_t cipher; /**< SCRIP_DES, _2K3DES, _3K3DES or _AES128 */
-    uint8_t version;
-    uint8_t bytes[24];
+    uint8_t cipher;    /**< SCRIP_DES, _2K3DES, _3K3DES or _AES128 */
+    uint8_t version;   /**< AES; of a DES-family key it repeats what the parity bits of `bytes` say */
+    uint8_t bytes[24]; /**< 8 (DES), 16 or 24 bytes in use */
 };
 
 /** A session. Fields private, no pointers: may be copied. Wipe when done. */
@@ -187,7 +187,8 @@ enum scrip_status scrip_desfire_sm_wrap_response(struct scrip_desfire_session *s
 #define SCRIP_DESFIRE_SESSION_SAVED    80U /**< bytes of a saved session */
 #define SCRIP_DESFIRE_EXPECT_SAVED_MAX 40U /**< most bytes of a saved expect */
 
-/** Append the session: SCRIP_DESFIRE_SESSION_SAVED bytes. */
+/** Append the session: SCRIP_DESFIRE_SESSION_SAVED bytes, in this order: format 01, messaging, cipher, key number,
+ *  responses waited for [1 each]; CmdCtr [2 LE], EncCtr [4 LE], TI [4], running IV [16], secrets [2 times 24], 00. */
 enum scrip_status scrip_desfire_sm_save(const struct scrip_desfire_session *session, struct scrip_buf *out);
 
 /** Take a saved session off `in`. @return SCRIP_E_LENGTH, SCRIP_E_FORMAT */

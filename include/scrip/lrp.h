@@ -8,10 +8,10 @@
 /** Plaintexts and updated keys of one LRP master key. Fields private; wipe when done. */
 struct scrip_lrp {
     uint8_t plain[16][16];
-    uint8_t updated[3][16];
+    uint8_t updated[4][16];
 };
 
-/** Generate the 16 plaintexts and `q` (1..3) updated keys [AN12304 2.1, 2.2]. */
+/** Generate the 16 plaintexts and `q` (1..4) updated keys [AN12304 2.1, 2.2]. */
 void scrip_lrp_init(struct scrip_lrp *lrp, const uint8_t key[16], unsigned q);
 
 /** Clear. */
