@@ -50,6 +50,18 @@ struct scrip_response {
 void scrip_response_init(struct scrip_response *response);
 void scrip_response_free(struct scrip_response *response);
 
+/** The ways a request is refused: the rows of scrip/problem.def. */
+enum scrip_problem {
+#define PROBLEM(name, status, layer, title, remedy) SCRIP_PROBLEM_##name,
+#include <scrip/problem.def>
+#undef PROBLEM
+    SCRIP_PROBLEM_COUNT
+};
+
+/** Make the answer a problem document (RFC 9457): type, title, status, layer, detail, remedy.
+ *  @param detail  what exactly, for people; never a secret; NULL: only the problem's own title */
+void scrip_response_problem(struct scrip_response *response, enum scrip_problem problem, const char *detail);
+
 /** Where structured log lines go. `line` is one JSON object without newline; holds no key and no token. */
 struct scrip_log {
     void *ctx;
@@ -82,7 +94,17 @@ void scrip_server_free(struct scrip_server *server);
 enum scrip_status scrip_server_handle(struct scrip_server *server, const struct scrip_request *request,
                                       struct scrip_response *response);
 
-/** Begin, handle, commit: a tick with one request. A failed commit answers 503. */
+/** One request and where its answer goes. */
+struct scrip_exchange {
+    const struct scrip_request *request;
+    struct scrip_response *response;
+};
+
+/** A tick: begin, handle all in order, commit. If the commit fails every answer becomes 503 with Retry-After; when
+ *  this returns, whatever the answers stand on is on disk. @return SCRIP_OK; SCRIP_E_STORE: all were made 503 */
+enum scrip_status scrip_server_tick(struct scrip_server *server, const struct scrip_exchange *exchanges, size_t count);
+
+/** A tick with one request. */
 enum scrip_status scrip_server_exchange(struct scrip_server *server, const struct scrip_request *request,
                                         struct scrip_response *response);
 
@@ -102,13 +124,13 @@ struct scrip_http;
 
 struct scrip_http_config {
     struct scrip_server *server; /**< borrowed */
-    struct scrip_ledger *ledger; /**< borrowed, the server's */
     const char *address;         /**< numeric IPv4 or IPv6 address; NULL: 127.0.0.1 */
     uint16_t port;               /**< 0: any free one, see scrip_http_port */
     const char *cert_file;       /**< PEM chain; with key_file: TLS; NULL: plain HTTP */
     const char *key_file;        /**< PEM */
     unsigned idle_timeout_s;     /**< 0: 75 */
     unsigned connections;        /**< most at a time; 0: 20000 */
+    bool trust_forwarded;        /**< behind a proxy of ours: the last address of X-Forwarded-For is the peer */
 };
 
 /** Listen. @return SCRIP_OK; SCRIP_E_NETWORK: address in use or not ours; SCRIP_E_IO: certificate unreadable;

@@ -1,0 +1,47 @@
+/* api.h: what the JSON handlers share. Private to the room. docs/api.md is the manual of the API. */
+#ifndef SCRIP_SERVER_API_H
+#define SCRIP_SERVER_API_H
+
+#include "../server.h"
+
+#define UID_TEXT 15U /* 14 hex digits and the final 0 */
+
+/** The body as a JSON object; the caller owns it. On failure the problem is answered and *root is NULL. An empty body
+ *  counts as {}. */
+enum scrip_status api_body(struct context *context, json_t **root);
+
+/** Take members out of an object, as json_unpack with every member named: one that is left over is refused.
+ *  @return true; false: the problem is answered (the detail says which member) */
+bool api_unpack(struct context *context, json_t *root, const char *format, ...);
+
+/** The card in path parameter 0. @return SCRIP_OK; SCRIP_E_NOT_FOUND */
+enum scrip_status api_path_uid(const struct context *context, uint8_t uid[7]);
+
+/** Hex of exactly `len` bytes. @return false: something else */
+bool api_hex(const char *text, uint8_t *out, size_t len);
+
+/** Hex of up to `cap` bytes; *len receives how many. */
+bool api_hex_some(const char *text, uint8_t *out, size_t cap, size_t *len);
+
+/** Bytes as upper-case hex; a new reference. */
+json_t *api_hex_json(const void *at, size_t len);
+
+/** An amount with its currency, as it stands in answers: {"minor": 2000, "currency": "EUR", "text": "20,00 €"}. */
+json_t *api_amount(const struct context *context, int64_t minor);
+
+/** The currency in a request must be ours. false: the problem is answered. */
+bool api_currency(struct context *context, const char *currency);
+
+/** A member of the query, percent-decoding not needed for any value of ours. @return false: not there */
+bool api_query(const struct context *context, const char *name, char *out, size_t cap);
+
+/** Milliseconds as "2026-01-31T12:34:56Z"; JSON null for 0. */
+json_t *api_time(uint64_t ms);
+
+/** Answer with an order, after reading it again. */
+enum scrip_status api_answer_order(struct context *context, int status, const char *id);
+
+json_t *api_order_json(struct context *context, const struct scrip_ledger_order *order);
+json_t *api_card_json(struct context *context, const struct scrip_ledger_card *card);
+
+#endif

@@ -1,0 +1,464 @@
+/* HTTP at the edge: bytes to struct scrip_request, struct scrip_response to bytes.
+ *
+ * One thread. libmicrohttpd runs on its epoll descriptor; a request that has arrived whole is suspended and queued.
+ * When all that was readable has been read, the queue becomes one tick of the server: one ledger transaction, one
+ * commit, and only then are the connections resumed and answered. A request that waits for the disk costs no thread.
+ *
+ * Memory: an idle connection has libmicrohttpd's pool (POOL_BYTES) and nothing of ours; `struct call` lives from the
+ * request line to the last byte of the answer. Bodies of all calls together are bounded, so that a crowd of slow
+ * uploads cannot take the machine. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <scrip/server.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POOL_BYTES       4096U
+#define BODIES_MAX       (64U * 1024U * 1024U)
+#define DISCARD_MAX      (1024U * 1024U)
+#define TICK_MAX         256U
+#define DRAIN_MS         5000
+#define IDLE_DEFAULT_S   75U
+#define CONNECTIONS_MANY 20000U
+
+enum call_state { CALL_NEW, CALL_RECEIVING, CALL_TOO_LARGE, CALL_NO_MEMORY, CALL_QUEUED, CALL_ANSWERED };
+
+struct call {
+    struct scrip_http *http;
+    struct MHD_Connection *connection;
+    enum call_state state;
+    struct scrip_request request;
+    struct scrip_response response;
+    char *query;
+    char peer[INET6_ADDRSTRLEN];
+    uint8_t *body;
+    size_t body_len;
+    size_t body_cap;
+    size_t discarded;
+};
+
+struct scrip_http {
+    struct scrip_http_config config;
+    struct MHD_Daemon *daemon;
+    uint16_t port;
+    int epoll;
+    size_t in_flight; /* calls that exist */
+    size_t bodies;    /* bytes of all bodies held */
+    size_t queued;
+    struct call *queue[TICK_MAX];
+    char *cert; /* PEM texts, owned while the daemon runs */
+    char *key;
+};
+
+/* ---- a call's life ---- */
+
+static void *call_begin(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    struct scrip_http *http = cls;
+    struct call *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        return NULL;
+    }
+    const char *query = strchr(uri, '?');
+    call->http = http;
+    call->connection = connection;
+    call->query = query == NULL ? NULL : strdup(query + 1);
+    scrip_response_init(&call->response);
+    http->in_flight++;
+    return call;
+}
+
+static void call_end(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode why)
+{
+    struct scrip_http *http = cls;
+    struct call *call = *con_cls;
+    (void)connection;
+    (void)why;
+    if (call == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < http->queued; i++) {
+        if (http->queue[i] == call) {
+            http->queue[i] = http->queue[--http->queued];
+        }
+    }
+    http->bodies -= call->body_cap;
+    http->in_flight--;
+    scrip_response_free(&call->response);
+    free(call->body);
+    free(call->query);
+    free(call);
+    *con_cls = NULL;
+}
+
+/* ---- receiving ---- */
+
+static const char *header(struct call *call, const char *name)
+{
+    return MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name);
+}
+
+/* The last address is the one our own proxy wrote; those before it are the client's word. */
+static bool forwarded_peer(struct call *call)
+{
+    const char *list = header(call, "X-Forwarded-For");
+    if (list == NULL) {
+        return false;
+    }
+    const char *comma = strrchr(list, ',');
+    const char *last = comma == NULL ? list : comma + 1;
+    last += strspn(last, " ");
+    return snprintf(call->peer, sizeof call->peer, "%s", last) > 0;
+}
+
+static void find_peer(struct call *call)
+{
+    if (call->http->config.trust_forwarded && forwarded_peer(call)) {
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info == NULL || info->client_addr == NULL) {
+        return;
+    }
+    if (info->client_addr->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)info->client_addr;
+        (void)inet_ntop(AF_INET, &in->sin_addr, call->peer, sizeof call->peer);
+    } else if (info->client_addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)(const void *)info->client_addr;
+        (void)inet_ntop(AF_INET6, &in->sin6_addr, call->peer, sizeof call->peer);
+    }
+}
+
+/* Header strings live in the connection's pool until the request is completed: borrowed, not copied. */
+static void fill_request(struct call *call, const char *url, const char *method)
+{
+    find_peer(call);
+    call->request = (struct scrip_request){
+        .method = method,
+        .path = url,
+        .query = call->query,
+        .authorization = header(call, MHD_HTTP_HEADER_AUTHORIZATION),
+        .content_type = header(call, MHD_HTTP_HEADER_CONTENT_TYPE),
+        .admin_protocol = header(call, "X-Admin-Protocol"),
+        .admin_from = header(call, "X-Admin-From"),
+        .admin_resume = header(call, "X-Admin-Resume"),
+        .peer = call->peer[0] == '\0' ? NULL : call->peer,
+    };
+}
+
+static enum call_state take_body(struct call *call, const char *data, size_t len)
+{
+    struct scrip_http *http = call->http;
+    if (call->state != CALL_RECEIVING || call->body_len + len > SCRIP_SERVER_BODY_MAX) {
+        call->discarded += len;
+        return call->state == CALL_RECEIVING ? CALL_TOO_LARGE : call->state;
+    }
+    if (call->body_len + len > call->body_cap) {
+        size_t cap = call->body_cap == 0 ? 1024 : call->body_cap;
+        while (cap < call->body_len + len) {
+            cap *= 2;
+        }
+        if (http->bodies - call->body_cap + cap > BODIES_MAX) {
+            return CALL_NO_MEMORY;
+        }
+        uint8_t *grown = realloc(call->body, cap);
+        if (grown == NULL) {
+            return CALL_NO_MEMORY;
+        }
+        http->bodies += cap - call->body_cap;
+        call->body = grown;
+        call->body_cap = cap;
+    }
+    memcpy(call->body + call->body_len, data, len);
+    call->body_len += len;
+    return CALL_RECEIVING;
+}
+
+/* ---- answering ---- */
+
+static void add_headers(struct MHD_Response *out, const struct scrip_response *from)
+{
+    if (from->content_type != NULL) {
+        (void)MHD_add_response_header(out, MHD_HTTP_HEADER_CONTENT_TYPE, from->content_type);
+    }
+    if (from->protocol != NULL) {
+        (void)MHD_add_response_header(out, "X-Admin-Protocol", from->protocol);
+    }
+    if (from->next_uri[0] != '\0') {
+        (void)MHD_add_response_header(out, "X-Admin-Next-URI", from->next_uri);
+    }
+    if (from->retry_after_s > 0) {
+        char seconds[16];
+        (void)snprintf(seconds, sizeof seconds, "%u", from->retry_after_s);
+        (void)MHD_add_response_header(out, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+    if (from->status == 401) {
+        (void)MHD_add_response_header(out, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    }
+    (void)MHD_add_response_header(out, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+}
+
+/* The body stays where it is: the call outlives the answer (call_end frees both). */
+static enum MHD_Result answer(struct call *call)
+{
+    struct MHD_Response *out =
+        MHD_create_response_from_buffer(call->response.body_len, call->response.body, MHD_RESPMEM_PERSISTENT);
+    if (out == NULL) {
+        return MHD_NO;
+    }
+    add_headers(out, &call->response);
+    const enum MHD_Result result = MHD_queue_response(call->connection, (unsigned)call->response.status, out);
+    MHD_destroy_response(out);
+    call->state = CALL_ANSWERED;
+    return result;
+}
+
+static enum MHD_Result answer_too_large(struct call *call)
+{
+    scrip_response_problem(&call->response, SCRIP_PROBLEM_TOO_LARGE, NULL);
+    return answer(call);
+}
+
+static enum MHD_Result first_sight(struct call *call)
+{
+    const char *length = header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    call->state = CALL_RECEIVING;
+    if (length != NULL && strtoull(length, NULL, 10) > SCRIP_SERVER_BODY_MAX) {
+        return answer_too_large(call); /* before a byte of it is read */
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result all_received(struct call *call, const char *url, const char *method)
+{
+    struct scrip_http *http = call->http;
+    if (call->state == CALL_TOO_LARGE) {
+        return answer_too_large(call);
+    }
+    if (call->state == CALL_NO_MEMORY || http->queued == TICK_MAX) {
+        scrip_response_unavailable(&call->response);
+        return answer(call);
+    }
+    fill_request(call, url, method);
+    call->request.body = scrip_bytes(call->body, call->body_len);
+    call->state = CALL_QUEUED;
+    http->queue[http->queued++] = call;
+    MHD_suspend_connection(call->connection);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                 const char *version, const char *data, size_t *data_len, void **con_cls)
+{
+    struct call *call = *con_cls;
+    (void)cls;
+    (void)connection;
+    (void)version;
+    if (call == NULL) {
+        return MHD_NO; /* there was no memory for it */
+    }
+    if (call->state == CALL_NEW) {
+        return first_sight(call);
+    }
+    if (call->state == CALL_QUEUED) {
+        return answer(call); /* resumed: the tick is on disk */
+    }
+    if (*data_len > 0) {
+        call->state = take_body(call, data, *data_len);
+        *data_len = 0;
+        return call->discarded > DISCARD_MAX ? MHD_NO : MHD_YES;
+    }
+    return all_received(call, url, method);
+}
+
+/* ---- the loop ---- */
+
+static void run_queue(struct scrip_http *http)
+{
+    struct scrip_exchange exchanges[TICK_MAX];
+    const size_t count = http->queued;
+    if (count == 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        exchanges[i].request = &http->queue[i]->request;
+        exchanges[i].response = &http->queue[i]->response;
+    }
+    (void)scrip_server_tick(http->config.server, exchanges, count); /* on failure all say 503 */
+    http->queued = 0;
+    for (size_t i = 0; i < count; i++) {
+        MHD_resume_connection(http->queue[i]->connection);
+    }
+    (void)MHD_run(http->daemon); /* send them now rather than after the next wait */
+}
+
+enum scrip_status scrip_http_step(struct scrip_http *http, int timeout_ms)
+{
+    struct epoll_event event;
+    MHD_UNSIGNED_LONG_LONG wanted = 0;
+    if (MHD_get_timeout(http->daemon, &wanted) == MHD_YES && (timeout_ms < 0 || wanted < (unsigned)timeout_ms)) {
+        timeout_ms = (int)wanted;
+    }
+    if (epoll_wait(http->epoll, &event, 1, http->queued > 0 ? 0 : timeout_ms) < 0 && errno != EINTR) {
+        return SCRIP_E_NETWORK;
+    }
+    if (MHD_run(http->daemon) != MHD_YES) {
+        return SCRIP_E_NETWORK;
+    }
+    run_queue(http);
+    return SCRIP_OK;
+}
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+enum scrip_status scrip_http_run(struct scrip_http *http, const volatile bool *stop)
+{
+    while (!*stop) {
+        SCRIP_TRY(scrip_http_step(http, 1000));
+    }
+    const MHD_socket listener = MHD_quiesce_daemon(http->daemon);
+    if (listener != MHD_INVALID_SOCKET) {
+        (void)close(listener);
+    }
+    const int64_t end = monotonic_ms() + DRAIN_MS;
+    while (http->in_flight > 0 && monotonic_ms() < end) {
+        SCRIP_TRY(scrip_http_step(http, 50));
+    }
+    return SCRIP_OK;
+}
+
+/* ---- opening ---- */
+
+static bool parse_address(const char *text, uint16_t port, struct sockaddr_storage *at)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)(void *)at;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)at;
+    memset(at, 0, sizeof *at);
+    if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
+        in->sin_family = AF_INET;
+        in->sin_port = htons(port);
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons(port);
+        return true;
+    }
+    return false;
+}
+
+static char *read_text(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return NULL;
+    }
+    char *text = calloc(1, 65536);
+    if (text != NULL && fread(text, 1, 65535, file) == 0) {
+        free(text);
+        text = NULL;
+    }
+    (void)fclose(file);
+    return text;
+}
+
+static enum scrip_status read_tls(struct scrip_http *http)
+{
+    if (http->config.cert_file == NULL) {
+        return SCRIP_OK;
+    }
+    http->cert = read_text(http->config.cert_file);
+    http->key = http->config.key_file == NULL ? NULL : read_text(http->config.key_file);
+    return http->cert != NULL && http->key != NULL ? SCRIP_OK : SCRIP_E_IO;
+}
+
+static enum scrip_status start(struct scrip_http *http)
+{
+    struct sockaddr_storage at;
+    const char *address = http->config.address == NULL ? "127.0.0.1" : http->config.address;
+    if (!parse_address(address, http->config.port, &at)) {
+        return SCRIP_E_NETWORK;
+    }
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+    flags |= at.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0U;
+    flags |= http->cert != NULL ? MHD_USE_TLS : 0U;
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, http->cert},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, http->key},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    const unsigned idle = http->config.idle_timeout_s == 0 ? IDLE_DEFAULT_S : http->config.idle_timeout_s;
+    const unsigned many = http->config.connections == 0 ? CONNECTIONS_MANY : http->config.connections;
+    http->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_access, http, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&at,
+        MHD_OPTION_URI_LOG_CALLBACK, call_begin, http, MHD_OPTION_NOTIFY_COMPLETED, call_end, http,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, idle,
+        MHD_OPTION_CONNECTION_LIMIT, many, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_LISTEN_BACKLOG_SIZE,
+        1024U, MHD_OPTION_ARRAY, http->cert != NULL ? tls : none, MHD_OPTION_END);
+    return http->daemon == NULL ? SCRIP_E_NETWORK : SCRIP_OK;
+}
+
+static enum scrip_status open_all(struct scrip_http *http)
+{
+    SCRIP_TRY(read_tls(http));
+    SCRIP_TRY(start(http));
+    const union MHD_DaemonInfo *port = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    const union MHD_DaemonInfo *epoll = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (port == NULL || epoll == NULL) {
+        return SCRIP_E_NETWORK;
+    }
+    http->port = port->port;
+    http->epoll = epoll->epoll_fd;
+    return SCRIP_OK;
+}
+
+enum scrip_status scrip_http_open(const struct scrip_http_config *config, struct scrip_http **http)
+{
+    struct scrip_http *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return SCRIP_E_MEMORY;
+    }
+    made->config = *config;
+    const enum scrip_status status = open_all(made);
+    if (status != SCRIP_OK) {
+        scrip_http_close(made);
+        return status;
+    }
+    *http = made;
+    return SCRIP_OK;
+}
+
+uint16_t scrip_http_port(const struct scrip_http *http)
+{
+    return http->port;
+}
+
+void scrip_http_close(struct scrip_http *http)
+{
+    if (http == NULL) {
+        return;
+    }
+    if (http->daemon != NULL) {
+        MHD_stop_daemon(http->daemon); /* nothing is suspended between two steps */
+    }
+    if (http->key != NULL) {
+        scrip_wipe(http->key, strlen(http->key));
+    }
+    free(http->cert);
+    free(http->key);
+    free(http);
+}

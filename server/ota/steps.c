@@ -1,0 +1,351 @@
+/* The stages of a top-up's session, in the order of session.h. */
+#include "session.h"
+
+#include <scrip/defect.h>
+#include <string.h>
+
+static bool is_random_id(const struct ota *ota)
+{
+    return ota->profile.purse.id_key != SCRIP_PURSE_NONE;
+}
+
+/* Everything that part 2 binds the session to. A request that comes again finds the numbers of its first time. */
+static void bind_session(struct ota *ota)
+{
+    ota->session.issue_no = ota->replay ? ota->issue.reference - 1U : ota->card.issue_no;
+    ota->session.tmc_floor = ota->replay ? ota->issue.tmc_issued : ota->card.tmc;
+}
+
+/* ---- authentication ---- */
+
+enum scrip_status take_preamble(struct ota *ota, enum scrip_status taken)
+{
+    if (taken != SCRIP_OK) {
+        return ota_failed(ota, taken);
+    }
+    ota->context->server->counters.sessions++;
+    scrip_batch_clear(&ota->batch);
+    bind_session(ota);
+    const enum scrip_status status = ota_answer(ota, is_random_id(ota) ? SCRIP_PURSE_ID : SCRIP_PURSE_TOPUP);
+    if (status != SCRIP_OK) {
+        return ota_failed(ota, status);
+    }
+    if (is_random_id(ota)) {
+        return ota_go_on(ota, OTA_WHO_AUTH);
+    }
+    /* EV2: TI leaves the card only with its proof. EV1: the keys are known now, one trip is saved. */
+    return ota->profile.purse.sm == SCRIP_DESFIRE_SM_EV1 ? ota_next(ota) : ota_go_on(ota, OTA_AUTH);
+}
+
+enum scrip_status take_who_auth(struct ota *ota, enum scrip_status taken)
+{
+    if (taken != SCRIP_OK) {
+        return ota_failed(ota, taken);
+    }
+    scrip_batch_clear(&ota->batch);
+    SCRIP_TRY(scrip_desfire_tap_who(&ota->tap, &ota->batch, SCRIP_PURSE_TOPUP));
+    return ota_go_on(ota, OTA_WHO);
+}
+
+enum scrip_status take_who(struct ota *ota, enum scrip_status taken)
+{
+    if (taken != SCRIP_OK) {
+        return ota_failed(ota, taken);
+    }
+    if (memcmp(ota->tap.facts.uid, ota->order.uid, 7) != 0) {
+        return problem(ota->context, SCRIP_PROBLEM_WRONG_CARD, NULL);
+    }
+    scrip_batch_clear(&ota->batch);
+    bind_session(ota);
+    const enum scrip_status status = ota_answer(ota, SCRIP_PURSE_TOPUP);
+    return status == SCRIP_OK ? ota_next(ota) : ota_failed(ota, status); /* NonFirst keeps TI: nothing is missing */
+}
+
+/* A roll-out of keys may have been torn: the card has the new top-up key and the book does not know it yet, or the
+ * other way round. Try the other version once, in the same tap. */
+static bool other_version(const struct ota *ota, uint8_t *version)
+{
+    uint8_t newest;
+    if (scrip_keys_newest(ota->context->keys, SCRIP_KEY_TOPUP, &newest) != SCRIP_OK) {
+        return false;
+    }
+    *version = ota->session.key_version == newest ? (uint8_t)ota->card.key_version : newest;
+    return *version != ota->session.key_version && ota->session.restarts == 0;
+}
+
+static enum scrip_status not_proved(struct ota *ota, enum scrip_status taken)
+{
+    uint8_t version;
+    const bool refused = taken == SCRIP_E_CARD || taken == SCRIP_E_AUTH || taken == SCRIP_E_MAC;
+    if (refused && other_version(ota, &version)) {
+        return ota_restart(ota, version);
+    }
+    return taken == SCRIP_E_CARD ? ota_failed(ota, SCRIP_E_AUTH) : ota_failed(ota, taken);
+}
+
+/* The top-up key is changed last, so a card that knows its new version has all new keys. */
+static enum scrip_status note_version(struct ota *ota)
+{
+    if ((ota->tap.facts.has & SCRIP_FACT_CARD) == 0 || ota->session.key_version == ota->card.key_version) {
+        return SCRIP_OK;
+    }
+    ota->card.key_version = ota->session.key_version;
+    return scrip_ledger_card_set_key_version(ota->context->ledger, ota->order.uid, ota->session.key_version);
+}
+
+enum scrip_status take_auth(struct ota *ota, enum scrip_status taken)
+{
+    if (taken != SCRIP_OK) {
+        return not_proved(ota, taken);
+    }
+    SCRIP_TRY(note_version(ota));
+    scrip_batch_clear(&ota->batch);
+    return ota_next(ota);
+}
+
+/* ---- evidence ---- */
+
+enum scrip_status ota_ask_reads(struct ota *ota)
+{
+    /* The top-up log comes last: with short codes it may take several frames and then ends its batch. */
+    static const uint8_t order[] = {SCRIP_READ_BALANCE, SCRIP_READ_TMAC, SCRIP_READ_HEADER, SCRIP_READ_DEBITS,
+                                    SCRIP_READ_TOPUPS};
+    for (size_t i = 0; i < sizeof order; i++) {
+        if ((ota->session.reads & order[i]) == 0) {
+            continue;
+        }
+        const enum scrip_status status = scrip_desfire_tap_read(&ota->tap, &ota->batch, order[i], 0);
+        if ((status == SCRIP_E_WAIT || status == SCRIP_E_STATE) && ota->batch.count > 0) {
+            return SCRIP_OK; /* the rest after the answers */
+        }
+        SCRIP_TRY(status);
+        ota->session.reads &= (uint8_t)~order[i];
+    }
+    return SCRIP_OK;
+}
+
+static bool can_harvest(const struct ota *ota)
+{
+    return ota->profile.purse.log_by_server && ota->profile.purse.log_file != SCRIP_PURSE_NONE;
+}
+
+static enum scrip_status ask_evidence(struct ota *ota)
+{
+    ota->session.reads = SCRIP_READ_BALANCE | SCRIP_READ_TMAC | SCRIP_READ_TOPUPS;
+    if (can_harvest(ota) && ota->profile.purse.long_codes) {
+        ota->session.reads |= SCRIP_READ_DEBITS;
+    }
+    SCRIP_TRY(ota_ask_reads(ota));
+    return ota_go_on(ota, OTA_EVIDENCE);
+}
+
+/* What a settlement means for the session: does it go on to the order's own batch? */
+static enum scrip_status after_settling(struct ota *ota, enum scrip_status status,
+                                        const struct scrip_ledger_settlement *settlement)
+{
+    if (status == SCRIP_E_STALE) {
+        return problem(ota->context, SCRIP_PROBLEM_SESSION_OVER, settlement->why);
+    }
+    if (status == SCRIP_E_HELD || (status == SCRIP_OK && settlement->held)) {
+        const bool rollback = settlement->event == SCRIP_EVENT_ROLLBACK;
+        return problem(ota->context, rollback ? SCRIP_PROBLEM_ROLLBACK : SCRIP_PROBLEM_CARD_HELD, settlement->why);
+    }
+    SCRIP_TRY(status);
+    SCRIP_TRY(ota_reload(ota));
+    if (settlement->judged && settlement->event == SCRIP_EVENT_UNDECIDED) {
+        return problem(ota->context, SCRIP_PROBLEM_BUSY_CARD, settlement->why);
+    }
+    if (scrip_settle_is_final(ota->order.state)) {
+        return ota_over(ota);
+    }
+    ota->session.settled = true;
+    scrip_batch_clear(&ota->batch);
+    return ota_next(ota);
+}
+
+static enum scrip_status more_reads(struct ota *ota, enum scrip_status taken)
+{
+    scrip_batch_clear(&ota->batch);
+    SCRIP_TRY(taken == SCRIP_E_WAIT ? scrip_desfire_tap_continue(&ota->tap, &ota->batch) : ota_ask_reads(ota));
+    return ota_go_on(ota, (enum ota_stage)ota->session.stage);
+}
+
+enum scrip_status take_evidence(struct ota *ota, enum scrip_status taken)
+{
+    struct scrip_settle_evidence evidence;
+    struct scrip_ledger_settlement settlement;
+    if (taken == SCRIP_E_WAIT || (taken == SCRIP_OK && ota->session.reads != 0)) {
+        return more_reads(ota, taken);
+    }
+    if (taken != SCRIP_OK) {
+        return (ota->tap.facts.has & SCRIP_FACT_CARD) == 0 ? not_proved(ota, taken) : ota_failed(ota, taken);
+    }
+    SCRIP_TRY(note_version(ota));
+    if (ota->replay) { /* this evidence was taken when the request came first */
+        ota->session.settled = true;
+        scrip_batch_clear(&ota->batch);
+        return ota_next(ota);
+    }
+    evidence_of_session(ota, &evidence);
+    const enum scrip_status status = ota_settle(ota, &evidence, &settlement);
+    return after_settling(ota, status, &settlement);
+}
+
+/* ---- the top-up ---- */
+
+static void topup_of_issue(const struct scrip_ledger_issue *issue, struct scrip_purse_topup *topup)
+{
+    memcpy(topup->timestamp, issue->record, 8);
+    topup->amount = (int32_t)issue->amount;
+    topup->reference = issue->reference;
+    memcpy(topup->tmri, issue->tmri, 16);
+}
+
+static void fill_issue(const struct ota *ota, struct scrip_ledger_issue *issue)
+{
+    struct scrip_purse_topup topup = {
+        .amount = (int32_t)ota->order.amount,
+        .reference = ota->session.issue_no + 1U,
+    };
+    memset(issue, 0, sizeof *issue);
+    scrip_purse_timestamp(ota->context->now_ms, topup.timestamp);
+    memcpy(issue->order_id, ota->order.id, sizeof issue->order_id);
+    issue->session_issue_no = ota->session.issue_no;
+    memcpy(issue->session, ota->digest, sizeof issue->session);
+    if (ota->profile.purse.reader_id) {
+        scrip_purse_tmri(ota->context->server->config.server_id, topup.reference, topup.reference, issue->tmri);
+    }
+    scrip_purse_topup_record(&ota->profile.purse, &topup, issue->record);
+}
+
+static enum scrip_status issue_refused(struct ota *ota, enum scrip_status status)
+{
+    switch (status) {
+    case SCRIP_E_HELD:
+        return problem(ota->context, ota->card.held ? SCRIP_PROBLEM_CARD_HELD : SCRIP_PROBLEM_CARD_DENIED,
+                       ota->card.reason);
+    case SCRIP_E_EXISTS:
+        return problem(ota->context, SCRIP_PROBLEM_BUSY_CARD, NULL);
+    case SCRIP_E_STALE:
+        return problem(ota->context, SCRIP_PROBLEM_SESSION_OVER, NULL);
+    case SCRIP_E_STATE:
+        return problem(ota->context, SCRIP_PROBLEM_ORDER_STATE, scrip_settle_state_text(ota->order.state));
+    default:
+        return problem_of(ota->context, status, SCRIP_PROBLEM_NO_SUCH_ORDER);
+    }
+}
+
+static enum scrip_status append_topup(struct ota *ota, const struct scrip_purse_topup *topup)
+{
+    const bool harvest = can_harvest(ota);
+    const bool ahead = ota->profile.purse.long_codes;
+    if (harvest && ahead) {
+        SCRIP_TRY(scrip_desfire_tap_read(&ota->tap, &ota->batch, SCRIP_READ_DEBITS, 0));
+    }
+    if (!SCRIP_DEFECT(no_abort_of_pending)) {
+        SCRIP_TRY(scrip_desfire_tap_flush(&ota->tap, &ota->batch, SCRIP_PURSE_TOPUP));
+    }
+    SCRIP_TRY(scrip_desfire_tap_topup(&ota->tap, &ota->batch, topup));
+    if (harvest && !ahead) { /* nothing follows: the log's later frames may be fetched in the same batch */
+        SCRIP_TRY(scrip_desfire_tap_read(&ota->tap, &ota->batch, SCRIP_READ_DEBITS | SCRIP_READ_LAST, 0));
+    }
+    return SCRIP_OK;
+}
+
+/* Issue the order and append its batch. The row is written before a byte of the batch exists, and the batch leaves only
+ * after the commit that makes the row durable. */
+static enum scrip_status issue_topup(struct ota *ota)
+{
+    struct scrip_purse_topup topup;
+    if (!ota->replay) {
+        struct scrip_ledger_issue wanted;
+        fill_issue(ota, &wanted);
+        const enum scrip_status status = scrip_ledger_issue(ota->context->ledger, &wanted, &ota->issue);
+        if (status != SCRIP_OK) {
+            return issue_refused(ota, status);
+        }
+        ota->context->server->counters.issued++;
+    } else {
+        ota->context->server->counters.repeated++;
+    }
+    topup_of_issue(&ota->issue, &topup);
+    SCRIP_TRY(append_topup(ota, &topup));
+    ota->context->response->made_durable |= SCRIP_DURABLE_ISSUED;
+    return ota_go_on(ota, OTA_RESULT);
+}
+
+enum scrip_status ota_next(struct ota *ota)
+{
+    struct scrip_ledger_issue open;
+    if (!ota->replay && !ota->session.settled) {
+        const enum scrip_status status = scrip_ledger_issue_open(ota->context->ledger, ota->order.uid, &open);
+        if (status == SCRIP_OK) {
+            return ask_evidence(ota);
+        }
+        if (status != SCRIP_E_NOT_FOUND) {
+            return status;
+        }
+    }
+    switch (ota->order.kind) {
+    case SCRIP_KIND_TOPUP:
+        return issue_topup(ota);
+    case SCRIP_KIND_READ:
+        return work_read(ota);
+    case SCRIP_KIND_WRITE:
+        return work_write(ota);
+    case SCRIP_KIND_REKEY:
+        return work_rekey(ota);
+    default:
+        return SCRIP_E_CORRUPT;
+    }
+}
+
+/* ---- the result ---- */
+
+/* Nothing is proved, and the phone says that the card is still there: ask the card itself, in the same tap. */
+static enum scrip_status ask_again(struct ota *ota)
+{
+    const bool gone = ota->report.closed || ota->report.unanswered != 0;
+    if (gone || ota->session.restarts >= OTA_RESTARTS_MAX) {
+        return ota_over(ota);
+    }
+    return ota_restart(ota, ota->session.key_version);
+}
+
+static enum scrip_status answer_result(struct ota *ota, enum scrip_status status,
+                                       const struct scrip_ledger_settlement *settlement)
+{
+    if (status == SCRIP_E_HELD || (status == SCRIP_OK && settlement->held)) {
+        const bool rollback = settlement->event == SCRIP_EVENT_ROLLBACK;
+        return problem(ota->context, rollback ? SCRIP_PROBLEM_ROLLBACK : SCRIP_PROBLEM_CARD_HELD, settlement->why);
+    }
+    if (status == SCRIP_E_STALE) {
+        return problem(ota->context, SCRIP_PROBLEM_SESSION_OVER, settlement->why);
+    }
+    SCRIP_TRY(status);
+    SCRIP_TRY(ota_reload(ota));
+    const bool open = ota->order.state == SCRIP_STATE_ISSUED;
+    return open && settlement->event == SCRIP_EVENT_UNDECIDED ? ask_again(ota) : ota_over(ota);
+}
+
+enum scrip_status take_result(struct ota *ota, enum scrip_status taken)
+{
+    struct scrip_ledger_issue issue;
+    struct scrip_purse_topup topup;
+    struct scrip_settle_evidence evidence;
+    struct scrip_ledger_settlement settlement;
+    if (taken == SCRIP_E_STORE || taken == SCRIP_E_KEY) {
+        return ota_failed(ota, taken);
+    }
+    const uint32_t reference = ota->session.issue_no + 1U;
+    const enum scrip_status found = scrip_ledger_issue_get(ota->context->ledger, ota->order.uid, reference, &issue);
+    if (found == SCRIP_E_NOT_FOUND || (found == SCRIP_OK && strcmp(issue.order_id, ota->order.id) != 0)) {
+        return problem(ota->context, SCRIP_PROBLEM_SESSION_OVER, NULL);
+    }
+    SCRIP_TRY(found);
+    SCRIP_TRY(note_version(ota));
+    topup_of_issue(&issue, &topup);
+    SCRIP_TRY(evidence_of_batch(ota, &topup, taken, &evidence));
+    const enum scrip_status status = ota_settle(ota, &evidence, &settlement);
+    return answer_result(ota, status, &settlement);
+}

@@ -1,0 +1,190 @@
+#include "server.h"
+
+#include "router.h"
+#include "token.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPIRE_EVERY_MS 30000U
+
+/* ---- life ---- */
+
+static enum scrip_status check_keys(struct scrip_keys *keys)
+{
+    static const enum scrip_key_role needed[] = {SCRIP_KEY_TOPUP, SCRIP_KEY_TMAC, SCRIP_KEY_SEAL};
+    uint8_t version;
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        SCRIP_TRY(scrip_keys_newest(keys, needed[i], &version));
+    }
+    return SCRIP_OK;
+}
+
+enum scrip_status scrip_server_new(const struct scrip_server_config *config, struct scrip_server **server)
+{
+    if (config->ledger == NULL || config->keys == NULL || config->clock.now_ms == NULL || sodium_init() < 0) {
+        return SCRIP_E_ARGUMENT;
+    }
+    SCRIP_TRY(check_keys(config->keys));
+    struct scrip_server *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return SCRIP_E_MEMORY;
+    }
+    made->config = *config;
+    made->config.currency[3] = '\0';
+    rate_init(&made->rate, config->rate_per_minute);
+    *server = made;
+    return SCRIP_OK;
+}
+
+void scrip_server_free(struct scrip_server *server)
+{
+    free(server);
+}
+
+enum scrip_status scrip_server_phone_token(struct scrip_server *server, const char *order_id,
+                                           char out[SCRIP_PHONE_TOKEN_MAX])
+{
+    return phone_token_make(server->config.keys, order_id, out);
+}
+
+/* ---- log ---- */
+
+void server_log(const struct scrip_server *server, const char *event, json_t *members)
+{
+    if (server->config.log.line == NULL) {
+        json_decref(members);
+        return;
+    }
+    json_t *line = json_pack("{sI ss}", "time_ms", (json_int_t)server->config.clock.now_ms(server->config.clock.ctx),
+                             "event", event);
+    if (members != NULL) {
+        (void)json_object_update(line, members);
+        json_decref(members);
+    }
+    char *text = json_dumps(line, JSON_COMPACT);
+    json_decref(line);
+    if (text != NULL) {
+        server->config.log.line(server->config.log.ctx, text);
+        free(text);
+    }
+}
+
+/* A session's path is its token: only a digest of it is written down. */
+static void log_request(const struct context *context)
+{
+    static const char session[] = "/ota/s/";
+    const struct scrip_request *request = context->request;
+    const bool is_session = strncmp(request->path, session, sizeof session - 1) == 0;
+    char digest[17];
+    if (context->server->config.log.line == NULL) {
+        return;
+    }
+    token_digest(request->path, digest);
+    json_t *line =
+        json_pack("{ss ss si si ss*}", "method", request->method, "path", is_session ? "/ota/s/" : request->path,
+                  "status", context->response->status, "bytes", (int)request->body.len, "peer", request->peer);
+    if (is_session) {
+        (void)json_object_set_new(line, "token", json_string(digest));
+    }
+    if (context->problem != SCRIP_PROBLEM_COUNT) {
+        (void)json_object_set_new(line, "problem", json_string(problem_name(context->problem)));
+    }
+    if (context->order_id[0] != '\0') {
+        (void)json_object_set_new(line, "order", json_string(context->order_id));
+    }
+    if (context->note[0] != '\0') {
+        (void)json_object_set_new(line, "note", json_string(context->note));
+    }
+    server_log(context->server, "request", line);
+}
+
+static void count_answer(struct context *context)
+{
+    struct counters *counters = &context->server->counters;
+    const int status = context->response->status;
+    counters->requests++;
+    counters->client_errors += status >= 400 && status < 500;
+    counters->server_errors += status >= 500;
+    counters->rate_limited += status == 429;
+}
+
+/* ---- a request, a tick ---- */
+
+static enum scrip_status answer(struct context *context)
+{
+    SCRIP_TRY(scrip_ledger_request_begin(context->ledger));
+    const enum scrip_status status = route_request(context);
+    const bool keep = status == SCRIP_OK && (context->response->status < 400 || context->keep);
+    const enum scrip_status ended = scrip_ledger_request_end(context->ledger, keep);
+    return status != SCRIP_OK ? status : ended;
+}
+
+enum scrip_status scrip_server_handle(struct scrip_server *server, const struct scrip_request *request,
+                                      struct scrip_response *response)
+{
+    struct context context = {
+        .server = server,
+        .ledger = server->config.ledger,
+        .keys = server->config.keys,
+        .request = request,
+        .response = response,
+        .now_ms = server->config.clock.now_ms(server->config.clock.ctx),
+        .problem = SCRIP_PROBLEM_COUNT,
+    };
+    response_clear(response);
+    const enum scrip_status status = answer(&context);
+    if (status != SCRIP_OK) {
+        context.problem = SCRIP_PROBLEM_UNAVAILABLE;
+        scrip_response_unavailable(response);
+    }
+    count_answer(&context);
+    log_request(&context);
+    return status;
+}
+
+static enum scrip_status expire_orders(struct scrip_server *server)
+{
+    const uint64_t now = server->config.clock.now_ms(server->config.clock.ctx);
+    if (now < server->expired_ms + EXPIRE_EVERY_MS && server->expired_ms != 0) {
+        return SCRIP_OK;
+    }
+    server->expired_ms = now;
+    return scrip_ledger_expire(server->config.ledger, NULL);
+}
+
+static enum scrip_status run_tick(struct scrip_server *server, const struct scrip_exchange *exchanges, size_t count)
+{
+    SCRIP_TRY(scrip_ledger_begin(server->config.ledger));
+    SCRIP_TRY(expire_orders(server));
+    for (size_t i = 0; i < count; i++) {
+        SCRIP_TRY(scrip_server_handle(server, exchanges[i].request, exchanges[i].response));
+    }
+    return scrip_ledger_commit(server->config.ledger);
+}
+
+enum scrip_status scrip_server_tick(struct scrip_server *server, const struct scrip_exchange *exchanges, size_t count)
+{
+    const enum scrip_status status = run_tick(server, exchanges, count);
+    server->counters.ticks++;
+    if (status == SCRIP_OK) {
+        return SCRIP_OK;
+    }
+    server->counters.commits_failed++;
+    server_log(server, "tick failed",
+               json_pack("{ss ss si}", "status", scrip_status_name(status), "message",
+                         scrip_ledger_message(server->config.ledger), "requests", (int)count));
+    scrip_ledger_rollback(server->config.ledger);
+    for (size_t i = 0; i < count; i++) {
+        scrip_response_unavailable(exchanges[i].response);
+    }
+    return SCRIP_E_STORE;
+}
+
+enum scrip_status scrip_server_exchange(struct scrip_server *server, const struct scrip_request *request,
+                                        struct scrip_response *response)
+{
+    const struct scrip_exchange one = {request, response};
+    return scrip_server_tick(server, &one, 1);
+}
