@@ -34,7 +34,7 @@ enum scrip_capture_kind {
     SCRIP_CAPTURE_COMMAND,  /**< `bytes`: C-APDU */
     SCRIP_CAPTURE_RESPONSE, /**< `bytes`: R-APDU */
     SCRIP_CAPTURE_CARD,     /**< a card came: `card` */
-    SCRIP_CAPTURE_GONE,     /**< the field went off */
+    SCRIP_CAPTURE_GONE,     /**< the field went off, or the card left it; `bytes`: why, UTF-8, may be empty */
     SCRIP_CAPTURE_NOTE,     /**< `bytes`: UTF-8 text */
 };
 
@@ -46,22 +46,25 @@ struct scrip_capture_entry {
     struct scrip_card_info card;
 };
 
+/** Most interfaces of one pcapng section that a reader keeps apart. */
+#define SCRIP_CAPTURE_INTERFACES 16U
+
 /** Reads a capture in memory, of ours or of anyone who writes ISO 14443 into pcapng. About 130 KiB. Fields private. */
 struct scrip_capture_reader {
     struct scrip_bytes rest;
     bool text;
     bool big_endian;
-    bool iso14443[16];
-    uint8_t ts_exponent[16];
-    bool ts_binary[16];
     size_t interfaces;
-    bool card_open;
+    struct {
+        bool iso14443;
+        uint8_t ts_resol; /* as in pcapng: power of 10, or of 2 with bit 7 */
+    } interface[SCRIP_CAPTURE_INTERFACES];
+    bool activated;    /* ATS seen: frames are blocks */
+    bool card_pending; /* a card came and was not handed out yet */
     struct scrip_card_info card;
-    uint8_t uid_part[10];
-    size_t uid_part_len;
-    size_t len[2];
+    size_t len[2]; /* of the APDU being put together: command, response */
     uint8_t apdu[2][SCRIP_CAPTURE_APDU_MAX];
-    uint64_t line;
+    uint8_t hex[SCRIP_CAPTURE_APDU_MAX]; /* text form only */
 };
 
 /** Begin to read. @param file the whole file; borrowed while reading @return SCRIP_OK; SCRIP_E_FORMAT: no capture */

@@ -87,7 +87,8 @@ struct scrip_present {
 
 /** Put a card into a slot of the vpcd driver, so that every PC/SC program sees it, until told to stop. Connects again
  *  when pcscd restarts. The reader's half (ATR, FF CA) is done here.
- *  @return SCRIP_OK: stopped; SCRIP_E_ARGUMENT: no such host; SCRIP_E_MEMORY */
+ *  @return SCRIP_OK: stopped; SCRIP_E_ARGUMENT: no such host; SCRIP_E_NO_CARD, SCRIP_E_LINK: the card does not start;
+ *          SCRIP_E_MEMORY */
 enum scrip_status scrip_present_vpcd(struct scrip_link *link, const struct scrip_present *present,
                                      char error[SCRIP_LINK_ERROR_MAX]);
 
