@@ -7,7 +7,7 @@
  * Amounts are minor currency units, times are milliseconds since 1970, UIDs are the card's true 7 bytes. Ids of orders,
  * fundings and postings are made by the client (1..SCRIP_LEDGER_ID_MAX printable ASCII characters without blanks) and
  * kept before they are sent: the same call again changes nothing and succeeds, the same id with other content is
- * SCRIP_E_CONFLICT.
+ * SCRIP_E_CONFLICT (expires_ms does not count as content: it may come from the clock).
  *
  * Every function may also return SCRIP_E_STORE (the database failed; roll back) and SCRIP_E_CORRUPT (a row makes no
  * sense). Outputs are untouched on failure unless said otherwise. One ledger object belongs to one thread; any number
@@ -111,7 +111,7 @@ enum scrip_status scrip_ledger_card_allow(struct scrip_ledger *ledger, const uin
 enum scrip_status scrip_ledger_card_set_key_version(struct scrip_ledger *ledger, const uint8_t uid[7],
                                                     uint32_t key_version);
 
-/** Every card, in order of enrolment, until `each` returns false. */
+/** Every card, in order of UID, until `each` returns false. */
 enum scrip_status scrip_ledger_cards(struct scrip_ledger *ledger,
                                      bool (*each)(void *ctx, const struct scrip_ledger_card *card), void *ctx);
 
@@ -332,6 +332,10 @@ enum scrip_status scrip_ledger_debits(struct scrip_ledger *ledger, const uint8_t
                                                    enum scrip_ledger_taken taken),
                                       void *ctx);
 
+/** A transaction of the card that moved no money, such as user data written by us: its TMC is accounted for.
+ *  @return SCRIP_OK, also again; SCRIP_E_CONFLICT: that TMC is in the book with something else; SCRIP_E_NOT_FOUND */
+enum scrip_status scrip_ledger_tmc_note(struct scrip_ledger *ledger, const uint8_t uid[7], uint32_t tmc);
+
 /** Give up waiting for the upload of a debit: what the card lacks goes to suspense under its TMC. If the line comes
  * after all, it is booked out of suspense.
  *  @return SCRIP_OK, also again alike; SCRIP_E_CONFLICT: that TMC is in the book with something else */
@@ -424,8 +428,8 @@ struct scrip_ledger_report {
 enum scrip_status scrip_ledger_verify(struct scrip_ledger *ledger, const uint8_t key[32], const char *checkpoint,
                                       struct scrip_ledger_report *report);
 
-/** The invariant of DESIGN: value on the card = card float - debits not yet taken in. For tests and tools that can see
- *  the card.
+/** The invariant of the book: value on the card = card float - debits not yet taken in. For tests and tools that can
+ * see the card.
  *  @param balance  what the card holds
  *  @param owed     sum of the debits on the card whose journal lines were not taken in as booked
  *  @param open     receives the order amount that may be on the card or not (issued, claimed, disputed); may be NULL,

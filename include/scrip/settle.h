@@ -109,7 +109,6 @@ enum scrip_account {
     BOOKING(WRITE_OFF, BREAKAGE, RECEIVABLE)                                                                           \
     BOOKING(DEBIT, CARD, MERCHANT)                                                                                     \
     BOOKING(GAP, CARD, SUSPENSE)                                                                                       \
-    BOOKING(GAP_DEBIT, SUSPENSE, MERCHANT)                                                                             \
     BOOKING(GAP_RETURN, SUSPENSE, CARD)                                                                                \
     BOOKING(FEE, MERCHANT, FEE)                                                                                        \
     BOOKING(PAYOUT, MERCHANT, FUNDING)                                                                                 \
@@ -210,6 +209,9 @@ struct scrip_settle_evidence {
     uint8_t log_capacity; /**< records that the file can show */
     uint8_t log_count;
     struct scrip_settle_record log[SCRIP_SETTLE_LOG_MAX]; /**< any order */
+
+    uint8_t tmv[8];      /**< BATCH, TERMINAL: that TMV; kept beside the booking */
+    uint8_t session[32]; /**< digest of the session it was taken in; kept beside the booking; may be zeros */
 
     bool has_prev;         /**< `prev_tmri` is known: decrypted EncTMRI, from our batch or a terminal's line */
     uint8_t prev_tmri[16]; /**< reader id[4], reference[4 LE] (0: a debit), sequence[8 LE] */

@@ -1,0 +1,251 @@
+#include "book.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+enum scrip_status scrip_ledger_open(const struct scrip_ledger_config *config, struct scrip_ledger **ledger)
+{
+    if (config->path == NULL || config->clock.now_ms == NULL) {
+        return SCRIP_E_ARGUMENT;
+    }
+    if (sodium_init() < 0) {
+        return SCRIP_E_RANDOM;
+    }
+    struct scrip_ledger *me = calloc(1, sizeof *me);
+    if (me == NULL) {
+        return SCRIP_E_MEMORY;
+    }
+    me->clock = config->clock;
+    me->commit_hook = config->commit_hook;
+    me->commit_ctx = config->commit_ctx;
+    const enum scrip_status status =
+        store_sqlite_open(config->path, config->busy_ms == 0 ? 5000U : config->busy_ms, &me->store);
+    if (status != SCRIP_OK) {
+        free(me);
+        return status;
+    }
+    *ledger = me;
+    return SCRIP_OK;
+}
+
+void scrip_ledger_close(struct scrip_ledger *ledger)
+{
+    if (ledger != NULL) {
+        ledger->store->ops->close(ledger->store);
+        free(ledger);
+    }
+}
+
+const char *scrip_ledger_message(const struct scrip_ledger *ledger)
+{
+    return ledger->store->ops->message(ledger->store);
+}
+
+enum scrip_status scrip_ledger_begin(struct scrip_ledger *ledger)
+{
+    if (ledger->in_transaction) {
+        return SCRIP_E_STATE;
+    }
+    SCRIP_TRY(ledger->store->ops->begin(ledger->store));
+    ledger->in_transaction = true;
+    return SCRIP_OK;
+}
+
+enum scrip_status scrip_ledger_commit(struct scrip_ledger *ledger)
+{
+    if (!ledger->in_transaction) {
+        return SCRIP_E_STATE;
+    }
+    if (ledger->commit_hook != NULL && !ledger->commit_hook(ledger->commit_ctx, false)) {
+        scrip_ledger_rollback(ledger);
+        return SCRIP_E_STORE;
+    }
+    const enum scrip_status status = ledger->store->ops->commit(ledger->store);
+    if (status != SCRIP_OK) {
+        scrip_ledger_rollback(ledger);
+        return status;
+    }
+    ledger->in_transaction = false;
+    const bool told = ledger->commit_hook == NULL || ledger->commit_hook(ledger->commit_ctx, true);
+    return told ? SCRIP_OK : SCRIP_E_STORE;
+}
+
+void scrip_ledger_rollback(struct scrip_ledger *ledger)
+{
+    ledger->store->ops->rollback(ledger->store);
+    ledger->in_transaction = false;
+}
+
+enum scrip_status scrip_ledger_request_begin(struct scrip_ledger *ledger)
+{
+    return ledger->in_transaction ? ledger->store->ops->savepoint(ledger->store) : SCRIP_E_STATE;
+}
+
+enum scrip_status scrip_ledger_request_end(struct scrip_ledger *ledger, bool keep)
+{
+    return ledger->in_transaction ? ledger->store->ops->release(ledger->store, keep) : SCRIP_E_STATE;
+}
+
+uint64_t scrip_ledger_changes(const struct scrip_ledger *ledger)
+{
+    return ledger->store->ops->changes(ledger->store);
+}
+
+enum scrip_status scrip_ledger_idle(struct scrip_ledger *ledger)
+{
+    return ledger->in_transaction ? SCRIP_E_STATE : ledger->store->ops->idle(ledger->store);
+}
+
+/* ---- Statements ---- */
+
+enum scrip_status ledger_run(struct scrip_ledger *ledger, enum store_statement statement,
+                             const struct store_value *values, size_t count, unsigned *changed)
+{
+    if (!ledger->in_transaction) {
+        return SCRIP_E_STATE; /* a change outside of a transaction would be durable by itself */
+    }
+    const struct store_ops *ops = ledger->store->ops;
+    const enum store_step step = ops->start(ledger->store, statement, values, count);
+    const unsigned rows = ops->end(ledger->store, statement);
+    if (step == STORE_CONSTRAINT) {
+        return SCRIP_E_EXISTS;
+    }
+    if (step != STORE_DONE) {
+        return SCRIP_E_STORE;
+    }
+    if (changed != NULL) {
+        *changed = rows;
+    }
+    return SCRIP_OK;
+}
+
+static enum scrip_status row_or_end(struct scrip_ledger *ledger, enum store_statement statement, enum store_step step)
+{
+    if (step == STORE_ROW) {
+        return SCRIP_OK;
+    }
+    ledger_end(ledger, statement);
+    return step == STORE_DONE ? SCRIP_E_NOT_FOUND : SCRIP_E_STORE;
+}
+
+enum scrip_status ledger_query(struct scrip_ledger *ledger, enum store_statement statement,
+                               const struct store_value *values, size_t count)
+{
+    return row_or_end(ledger, statement, ledger->store->ops->start(ledger->store, statement, values, count));
+}
+
+enum scrip_status ledger_next(struct scrip_ledger *ledger, enum store_statement statement)
+{
+    return row_or_end(ledger, statement, ledger->store->ops->next(ledger->store, statement));
+}
+
+void ledger_end(struct scrip_ledger *ledger, enum store_statement statement)
+{
+    (void)ledger->store->ops->end(ledger->store, statement);
+}
+
+enum scrip_status ledger_number(struct scrip_ledger *ledger, enum store_statement statement,
+                                const struct store_value *values, size_t count, int64_t otherwise, int64_t *number)
+{
+    const enum scrip_status status = ledger_query(ledger, statement, values, count);
+    if (status == SCRIP_E_NOT_FOUND) {
+        *number = otherwise;
+        return SCRIP_OK;
+    }
+    SCRIP_TRY(status);
+    *number = column_is_null(ledger, statement, 0) ? otherwise : column_number(ledger, statement, 0);
+    ledger_end(ledger, statement);
+    return SCRIP_OK;
+}
+
+int64_t column_number(struct scrip_ledger *ledger, enum store_statement statement, int column)
+{
+    return ledger->store->ops->number(ledger->store, statement, column);
+}
+
+bool column_is_null(struct scrip_ledger *ledger, enum store_statement statement, int column)
+{
+    return ledger->store->ops->is_null(ledger->store, statement, column);
+}
+
+void column_text(struct scrip_ledger *ledger, enum store_statement statement, int column, char *text, size_t cap)
+{
+    const struct scrip_bytes bytes = ledger->store->ops->bytes(ledger->store, statement, column);
+    const size_t len = bytes.len < cap - 1 ? bytes.len : cap - 1;
+    if (len > 0) {
+        memcpy(text, bytes.at, len);
+    }
+    text[len] = '\0';
+}
+
+void column_fixed(struct scrip_ledger *ledger, enum store_statement statement, int column, uint8_t *at, size_t len)
+{
+    const struct scrip_bytes bytes = ledger->store->ops->bytes(ledger->store, statement, column);
+    memset(at, 0, len);
+    if (bytes.len == len) {
+        memcpy(at, bytes.at, len);
+    }
+}
+
+size_t column_blob(struct scrip_ledger *ledger, enum store_statement statement, int column, uint8_t *at, size_t cap)
+{
+    const struct scrip_bytes bytes = ledger->store->ops->bytes(ledger->store, statement, column);
+    const size_t len = bytes.len < cap ? bytes.len : cap;
+    if (len > 0) {
+        memcpy(at, bytes.at, len);
+    }
+    return len;
+}
+
+/* ---- Small things ---- */
+
+uint64_t ledger_now(const struct scrip_ledger *ledger)
+{
+    return ledger->clock.now_ms(ledger->clock.ctx);
+}
+
+int64_t card_number(const uint8_t uid[7])
+{
+    uint64_t number = 0;
+    for (int i = 0; i < 7; i++) {
+        number = number << 8 | uid[i];
+    }
+    return (int64_t)number;
+}
+
+void card_uid(int64_t number, uint8_t uid[7])
+{
+    for (int i = 6; i >= 0; i--) {
+        uid[i] = (uint8_t)number;
+        number >>= 8;
+    }
+}
+
+bool ledger_id_ok(const char *id)
+{
+    size_t len = 0;
+    while (id != NULL && id[len] != '\0' && len <= SCRIP_LEDGER_ID_MAX) {
+        if (id[len] <= ' ' || id[len] > '~') {
+            return false;
+        }
+        len++;
+    }
+    return len > 0 && len <= SCRIP_LEDGER_ID_MAX;
+}
+
+bool is_zero(const uint8_t *at, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (at[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void copy_text(char *dst, size_t cap, const char *src)
+{
+    const size_t len = strlen(src) < cap - 1 ? strlen(src) : cap - 1;
+    memcpy(dst, src, len);
+    dst[len] = '\0';
+}
