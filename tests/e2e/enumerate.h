@@ -1,0 +1,65 @@
+/* enumerate.h: running a procedure with every fault, every two faults, and some threes. */
+#ifndef SCRIP_E2E_ENUMERATE_H
+#define SCRIP_E2E_ENUMERATE_H
+
+#include "world.h"
+
+/** What is done in a case before everything is settled. */
+struct procedure {
+    const char *name;
+    const char *profile;
+    void (*run)(struct world *world);
+};
+
+#define PROCEDURES 3U
+extern const struct procedure procedures[PROCEDURES];
+
+struct one_case {
+    const struct procedure *procedure;
+    struct world_options options;
+    uint64_t seed;
+    struct plan plan; /* with the points that were passed, after the run */
+};
+
+/** A case that went wrong: how to run it again, and why. */
+struct violation {
+    char text[256];
+    char why[WORLD_SUMMARY];
+};
+
+struct enumeration;
+
+/** @param seed of everything that is drawn by lot. @return NULL: a scene could not be made (message printed) */
+struct enumeration *enumeration_new(uint64_t seed);
+void enumeration_free(struct enumeration *enumeration);
+
+/** Called for each violation. @return false: stop */
+typedef bool (*enumeration_report)(void *ctx, const struct violation *violation);
+
+struct enumeration_limits {
+    bool every_pair;     /**< not only a sample */
+    double pair_seconds; /**< for the sample, over all procedures */
+    double triple_seconds;
+};
+
+struct enumeration_counts {
+    uint64_t points; /**< of the fault-free runs */
+    uint64_t singles, pairs, triples;
+    uint64_t violations;
+    double seconds;
+};
+
+/** Run. @return false: stopped by `report` */
+bool enumeration_run(struct enumeration *enumeration, const struct enumeration_limits *limits,
+                     enumeration_report report, void *ctx, struct enumeration_counts *counts);
+
+/** Run one case. @return true: all is right */
+bool enumeration_case(struct enumeration *enumeration, struct one_case *one, struct violation *violation);
+
+/** "ev2 keep=1 end=0 seed=5 12=nv_half,30=answer_lost" */
+void case_write(const struct one_case *one, char *text, size_t cap);
+bool case_read(struct one_case *one, const char *text);
+
+double seconds_now(void);
+
+#endif

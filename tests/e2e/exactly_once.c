@@ -1,0 +1,83 @@
+/* exactly_once: card, phone, server, terminal and ledger in one process, with every fault, every two faults and some
+ * threes, at every point they pass. After each case the card and the book must agree to the unit.
+ *
+ *   exactly_once                 all single faults; a sample of pairs and triples
+ *   exactly_once --all           all pairs as well, and more triples
+ *   exactly_once --case "TEXT"   one case, as it is printed when it goes wrong
+ *   exactly_once --seed N */
+#include "enumerate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOWN_MAX 20U
+
+static bool show(void *ctx, const struct violation *violation)
+{
+    unsigned *shown = ctx;
+    printf("VIOLATION  --case \"%s\"\n  %s\n", violation->text, violation->why);
+    return ++*shown < SHOWN_MAX;
+}
+
+static int run_one(struct enumeration *enumeration, const char *text)
+{
+    struct one_case one;
+    struct violation violation;
+    if (!case_read(&one, text)) {
+        (void)fprintf(stderr, "not a case: %s\n", text);
+        return 2;
+    }
+    if (!enumeration_case(enumeration, &one, &violation)) {
+        printf("VIOLATION  %s\n", violation.why);
+        return 1;
+    }
+    for (unsigned i = 0; i < one.plan.count; i++) {
+        const enum fault fault = (enum fault)one.plan.planned[i].fault;
+        printf("at point %u: %s\n", one.plan.planned[i].at, fault_text(fault));
+    }
+    printf("%u of %u faults happened, %u points passed: all is right\n", one.plan.fired, one.plan.count,
+           one.plan.points);
+    return 0;
+}
+
+static int run_many(struct enumeration *enumeration, bool all, uint64_t seed)
+{
+    unsigned shown = 0;
+    struct enumeration_counts counts;
+    const struct enumeration_limits limits = {all, 25, all ? 300 : 15};
+    (void)enumeration_run(enumeration, &limits, show, &shown, &counts);
+    const uint64_t cases = counts.singles + counts.pairs + counts.triples;
+    printf("exactly once: %" PRIu64 " points, %" PRIu64 " cases (%" PRIu64 " single faults, %" PRIu64
+           " %spairs, %" PRIu64 " triples) in %.1f s, %.0f a second, seed %" PRIu64 ": %" PRIu64 " violations\n",
+           counts.points, cases, counts.singles, counts.pairs, all ? "" : "sampled ", counts.triples, counts.seconds,
+           (double)cases / counts.seconds, seed, counts.violations);
+    return counts.violations == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    bool all = false;
+    const char *text = NULL;
+    uint64_t seed = 20260101;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--all") == 0) {
+            all = true;
+        } else if (strcmp(argv[i], "--case") == 0 && i + 1 < argc) {
+            text = argv[++i];
+        } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
+            seed = strtoull(argv[++i], NULL, 0);
+        } else {
+            (void)fprintf(stderr, "exactly_once [--all] [--seed N] [--case TEXT]\n");
+            return 2;
+        }
+    }
+    struct enumeration *enumeration = enumeration_new(seed);
+    if (enumeration == NULL) {
+        return 1;
+    }
+    const int result = text != NULL ? run_one(enumeration, text) : run_many(enumeration, all, seed);
+    enumeration_free(enumeration);
+    return result;
+}
