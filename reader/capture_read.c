@@ -97,7 +97,9 @@ static enum scrip_status frame_take(struct scrip_capture_reader *reader, int way
         return SCRIP_OK;
     }
     if (way == TO_CARD && frame.len == 1 && (frame.at[0] == 0x26 || frame.at[0] == 0x52)) { /* REQA, WUPA */
-        card_reset(reader);
+        if (reader->activated) { /* else the field has just come on, perhaps with an ATR */
+            card_reset(reader);
+        }
         return SCRIP_OK;
     }
     if (!reader->activated) {

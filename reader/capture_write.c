@@ -31,6 +31,13 @@ static enum scrip_status flushed(struct scrip_capture *capture)
 
 /* ---- pcapng ------------------------------------------------------------------------------------------------------ */
 
+static void put(FILE *file, struct scrip_bytes bytes)
+{
+    if (bytes.len != 0) {
+        fwrite(bytes.at, 1, bytes.len, file);
+    }
+}
+
 static void put16(FILE *file, uint16_t value)
 {
     fwrite(&value, 1, sizeof value, file); /* pcapng is in the byte order of its writer, and says so */
@@ -104,8 +111,8 @@ static void packet_write(struct scrip_capture *capture, uint8_t event, struct sc
     put32(file, (uint32_t)data);
     put32(file, (uint32_t)data);
     fwrite(pseudo, 1, sizeof pseudo, file);
-    fwrite(head.at, 1, head.len, file);
-    fwrite(payload.at, 1, payload.len, file);
+    put(file, head);
+    put(file, payload);
     pad(file, data);
     if (options != 0) {
         option(file, PCAPNG_COMMENT, comment, comment_len);

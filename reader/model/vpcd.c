@@ -177,10 +177,8 @@ static enum scrip_status look(struct vpcd *self)
 
 static enum scrip_status serve_slot(struct vpcd *self)
 {
-    enum scrip_status status = look(self);
-    if (status == SCRIP_OK) {
-        tell(self, SCRIP_PRESENT_INSERTED, 0);
-    }
+    enum scrip_status status = SCRIP_OK;
+    tell(self, SCRIP_PRESENT_INSERTED, 0);
     while (status == SCRIP_OK) {
         status = serve_one(self);
     }
