@@ -3,7 +3,6 @@
 #ifndef SCRIP_DESFIRE_CARD_STATE_H
 #define SCRIP_DESFIRE_CARD_STATE_H
 
-#include <scrip/cmac.h>
 #include <scrip/desfire.h>
 #include <scrip/desfire_sm.h>
 #include <scrip/host.h>
@@ -28,10 +27,9 @@ struct scrip_desfire_memory {
 /* What an open transaction will do to one file. Contents of backup files and records wait in the file's own spare
  * memory; only this is volatile, so losing power forgets the transaction. */
 struct scrip_desfire_change {
-    uint8_t kind;    /* enum change_kind in state.h; 0: none */
+    uint8_t kind;    /* enum change_kind in card.h; 0: none */
     bool debited;    /* value: a Debit was among the changes */
     bool limited;    /* value: a LimitedCredit was */
-    uint8_t clear;   /* records: emptied at commit */
     uint16_t record; /* records: number of the record that UpdateRecord changes */
     int32_t value;   /* value: after the changes so far */
     uint32_t debits; /* value: their sum */
@@ -40,19 +38,17 @@ struct scrip_desfire_change {
 /* The open transaction of the selected application. */
 struct scrip_desfire_transaction {
     bool open;
-    bool reader_committed;        /* CommitReaderID was done */
-    bool tmi_started;             /* TMI is not empty; the keys and the running MAC below are valid */
-    uint64_t opened_ms;           /* when, if there is a clock */
-    uint8_t reader[16];           /* TMRI */
-    uint8_t tm_enc[16];           /* SesTMENCKey */
-    struct scrip_cmac_key tm_mac; /* SesTMMACKey, expanded */
-    struct scrip_cmac tmi;
+    bool reader_committed;               /* CommitReaderID was done */
+    uint64_t opened_ms;                  /* when, if there is a clock */
+    uint8_t reader[16];                  /* TMRI */
+    struct scrip_desfire_tmac_keys keys; /* of this transaction; valid once something was fed to the TMI */
+    struct scrip_desfire_tmi tmi;
     struct scrip_desfire_change change[SCRIP_DESFIRE_FILES];
 };
 
 /* A command or response that goes on in the next frame, or an authentication between its two frames. */
 struct scrip_desfire_exchange {
-    uint8_t kind; /* enum exchange_kind in state.h */
+    uint8_t kind; /* enum exchange_kind in card.h */
     uint8_t cmd;
     uint8_t frame;      /* frames so far */
     uint16_t frame_max; /* sending: data bytes of the next frames */
@@ -74,12 +70,33 @@ struct scrip_desfire_handshake_card {
     uint8_t iv[16];
 };
 
+/* A proximity check under way. */
+struct scrip_desfire_proximity {
+    uint8_t stage;   /* 0: none, 1: prepared, 2: all exchanged */
+    uint8_t len;     /* bytes of each random number exchanged so far */
+    uint8_t rndr[8]; /* the card's */
+    uint8_t log[16]; /* parts in the order in which the MAC takes them */
+};
+
+/* An ISO 7816-4 authentication under way. */
+struct scrip_desfire_iso_auth {
+    uint8_t stage; /* 0: none, 1: challenge given, 2: the host has proved itself */
+    uint8_t challenge_len;
+    uint8_t key_no;
+    struct scrip_desfire_key key;
+    uint8_t challenge[16]; /* RPICC1 */
+    uint8_t rpcd1[16];
+    uint8_t iv[16];
+};
+
 /** An emulated card. All fields private; no heap behind it. */
 struct scrip_desfire_card {
     struct scrip_desfire_host host;
     struct scrip_desfire_options options;
     struct scrip_desfire_identity identity;
     bool powered;
+    bool no_room;   /* the caller's response buffer was too small */
+    bool no_random; /* the random source failed */
     struct scrip_desfire_memory memory;
     struct scrip_desfire_session session;
     struct scrip_desfire_handshake_card auth;
@@ -89,13 +106,8 @@ struct scrip_desfire_card {
     uint8_t iso_file; /* current EF of ISO 7816-4 commands; SCRIP_DESFIRE_FILES: none */
     uint8_t sdm_run;  /* kind of the read that SDMReadCtr was last stepped for, and of which file */
     uint8_t sdm_file;
-    uint8_t random_uid[4]; /* UID of this activation when random ID is configured */
-    uint8_t proximity_stage;
-    uint8_t proximity_len; /* bytes of both random numbers exchanged so far */
-    uint8_t proximity_rnd[8];
-    uint8_t proximity_log[32]; /* parts in the order of the MAC */
-    uint8_t proximity_log_len;
-    size_t io_len;
+    struct scrip_desfire_proximity proximity;
+    struct scrip_desfire_iso_auth iso_auth;
     uint8_t io[SCRIP_DESFIRE_FRAME_ROOM];   /* command as received; response as sent */
     uint8_t work[SCRIP_DESFIRE_FRAME_ROOM]; /* plain data of the command; plain data of the response */
 };
