@@ -60,8 +60,8 @@ struct scrip_desfire_protection {
     bool unknown_len;   /**< a read of length 0: enciphered D40/EV1 responses are padded 80 00.. */
     bool no_mac_back;   /**< a success answered without MAC (ChangeKey of the own key, RollKeySet) */
     bool data_back;     /**< the response carries data (false: status only, so EV1 can run ahead) */
-    uint16_t back_len;  /**< host: plain bytes of the response when known beforehand, else 0 (then LRP cannot run
-                             ahead past an enciphered response) */
+    uint16_t back_len;  /**< host: plain bytes of the response when known beforehand, else 0: then LRP cannot run ahead
+                             past an enciphered response, and D40 takes one in 256 for a byte too short */
 };
 
 /** What the host needs to open one response. Fields private; no pointers, fixed size: may be copied, or stored with
@@ -168,7 +168,8 @@ enum scrip_status scrip_desfire_sm_open_response(struct scrip_desfire_session *s
 
 /** Card: open a command. `params` is everything after the command code, frames joined, AF bytes left out.
  *  @param header_len bytes of it that are header
- *  @param data_len   plain data length if known, else SIZE_MAX (D40/EV1 need it to find CRC and padding)
+ *  @param data_len   plain data length if known, else SIZE_MAX: in D40 and EV1 the end of enciphered data is then found
+ *                    by its checksum, which takes one command in 256 for a byte too short
  *  @param out        receives the plain data (not the header)
  *  @return SCRIP_OK, and for EV2/LRP the counter is stepped; SCRIP_E_MAC; SCRIP_E_LENGTH; SCRIP_E_SPACE */
 enum scrip_status scrip_desfire_sm_open_command(struct scrip_desfire_session *session,

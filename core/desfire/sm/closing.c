@@ -59,8 +59,9 @@ static bool ends_here(const struct scrip_sm_sum *sum, const uint8_t *at, size_t 
     return wanted == found && all_zero(at + sum->len, len - sum->len);
 }
 
-/* With the length unknown the shortest data that its checksum confirms is taken: a longer one can be confirmed by
- * accident, because a checksum over data and its own checksum is zero, as the padding is. */
+/* With the length unknown the shortest data that its checksum confirms is taken. Zero padding makes longer data look
+ * confirmed too, since feeding a checksum its own low byte only shifts it; for the same reason data one byte short is
+ * confirmed once in 256 unless a tail is summed (EV1 responses). Whoever knows the length says it. */
 static enum scrip_status find_end(const struct scrip_sm_closing *closing, size_t block_len, const uint8_t *at,
                                   size_t len, size_t *data_len)
 {
