@@ -1,15 +1,220 @@
-/* scrip-bench: every figure beside its yardstick, in alternating rounds. */
+/* scrip-bench: every figure beside its yardstick, in alternating rounds.
+ *
+ *   scrip-bench [--json] [--rounds N] [--seconds S] [--folder DIR]
+ *
+ * The server runs on core 0, the load on core 1. DIR is on the disk that is measured. */
 #include "crypto.h"
+#include "debit.h"
+#include "load.h"
+#include "rows.h"
 #include "yard.h"
 
-int main(void)
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORDED      1500U /* top-ups that the SQLite yardstick writes again */
+#define FIELD_TOPUPS  20U
+#define IDLE          1000U
+#define BARRIER_LEAST 100.0 /* us: a faster disk is no disk, and its latency no yardstick */
+#define PLAIN_WAITS   8     /* a relay of single APDUs: the eight commands of the top-up in AN12113 */
+
+enum {
+    CARD_CRYPTO,
+    DEBIT,
+    GROUPED,
+    SINGLE_64,
+    SINGLE_16,
+    TAIL,
+    FIGURES,
+};
+
+static struct bench_figure figures[FIGURES] = {
+    [CARD_CRYPTO] = {.name = "card crypto of a top-up",
+                     .ours_is = "s of the card's cryptography",
+                     .yard_is = "s of its AES blocks, chained one by one",
+                     .demanded = 2.5},
+    [DEBIT] = {.name = "debit, terminal and card",
+               .ours_is = "s of a debit in process",
+               .yard_is = "s of its cryptography, both sides",
+               .demanded = 5},
+    [GROUPED] = {.name = "top-ups at 64 / bare SQLite, grouped",
+                 .ours_is = "top-ups/s over HTTP, 64 in flight",
+                 .yard_is = "top-ups/s of the same rows, same mean batch",
+                 .more_is_better = true,
+                 .demanded = 0.30,
+                 .aimed = 0.45},
+    [SINGLE_64] = {.name = "top-ups at 64 / one commit each",
+                   .ours_is = "top-ups/s over HTTP, 64 in flight",
+                   .yard_is = "top-ups/s of the same rows, a commit for each transition",
+                   .more_is_better = true,
+                   .demanded = 2.5},
+    [SINGLE_16] = {.name = "top-ups at 16 / one commit each",
+                   .ours_is = "top-ups/s over HTTP, 16 in flight",
+                   .yard_is = "top-ups/s of the same rows, a commit for each transition",
+                   .more_is_better = true,
+                   .demanded = 7},
+    [TAIL] = {.name = "p99 of a durable exchange at 16",
+              .ours_is = "us, p99 of requests that make something durable",
+              .yard_is = "us, median fdatasync of a preallocated file",
+              .demanded = 12,
+              .aimed = 8},
+};
+
+/* ---- in process ---- */
+
+static void measure_crypto(const struct bench_options *options, struct fleet *fleet)
 {
-    const struct bench_options options = {.rounds = 5, .seconds = 1, .folder = "/tmp", .json = false};
-    bench_note(&options, "fdatasync", yard_fdatasync_us(&options), "us");
-    bench_note(&options, "AES", yard_aes_block_s() * 1e9, "ns");
-    bench_note(&options, "HTTP", yard_http_requests_per_s(&options, 64, 200), "requests/s");
-    bench_note(&options, "card", crypto_card_topup_s() * 1e6, "us");
-    bench_note(&options, "blocks", (double)crypto_card_topup_blocks(), "");
-    bench_note(&options, "debit", crypto_debit_s() * 1e6, "us");
-    return 0;
+    const double blocks = (double)crypto_card_topup_blocks();
+    bench_pin(1);
+    (void)crypto_card_topup_s();
+    (void)debit_s(fleet);
+    for (size_t i = 0; i < options->rounds; i++) {
+        bench_figure_add(&figures[CARD_CRYPTO], crypto_card_topup_s(), blocks * yard_aes_block_s());
+        bench_figure_add(&figures[DEBIT], debit_s(fleet), crypto_debit_s());
+    }
+    bench_note(options, "AES blocks of the card in a top-up", blocks, "");
+}
+
+static void measure_field(const struct bench_options *options, struct fleet *fleet)
+{
+    static const int delays[] = {20, 60, 150, 300};
+    struct scrip_ledger *ledger;
+    struct scrip_server *server;
+    double local = 0;
+    unsigned waits = 0;
+    unsigned apdus = 0;
+    fleet_open(fleet, NULL, &ledger, &server);
+    load_field(fleet, server, &local, &waits, &apdus);
+    for (size_t i = 0; i < sizeof delays / sizeof *delays; i++) {
+        char name[96];
+        const double ours = local * 1000 + waits * (double)delays[i];
+        const double plain = local * 1000 + PLAIN_WAITS * (double)delays[i];
+        (void)snprintf(name, sizeof name, "card in the field at %d ms network delay (plain relay %.0f ms)", delays[i],
+                       plain);
+        bench_note(options, name, ours, "ms");
+    }
+    bench_note(options, "  computed: waits counted, delay not slept, air time not counted; waits", waits, "");
+    bench_note(options, "  APDUs in the field", apdus, "");
+    scrip_server_free(server);
+    scrip_ledger_close(ledger);
+}
+
+/* ---- the server ---- */
+
+static struct rows *record_rows(struct fleet *fleet)
+{
+    struct scrip_ledger *ledger;
+    struct scrip_server *server;
+    struct rows *rows = rows_record();
+    fleet_open(fleet, NULL, &ledger, &server);
+    rows_start(rows);
+    load_direct(fleet, server, RECORDED);
+    rows_stop(rows);
+    scrip_server_free(server);
+    scrip_ledger_close(ledger);
+    return rows;
+}
+
+static double bare(const struct bench_options *options, const struct rows *rows, double batch)
+{
+    char path[600];
+    (void)snprintf(path, sizeof path, "%s/scrip-bench-bare.db", options->folder);
+    bench_pin(0);
+    return rows_replay(rows, path, batch, options->seconds) / LOAD_DURABLE;
+}
+
+static void note_load(const struct bench_options *options, const char *what, const struct load_result *load)
+{
+    char name[96];
+    (void)snprintf(name, sizeof name, "%s: durable transitions in a commit", what);
+    bench_note(options, name, load->batch, "");
+    (void)snprintf(name, sizeof name, "%s: requests a second", what);
+    bench_note(options, name, load->requests_per_s, "/s");
+    (void)snprintf(name, sizeof name, "%s: median of a durable exchange", what);
+    bench_note(options, name, load->median_us, "us");
+    (void)snprintf(name, sizeof name, "%s: share of its core that the load itself needs", what);
+    bench_note(options, name, load->client_share, "");
+}
+
+static void measure_round(const struct bench_options *options, struct fleet *fleet, struct load_server *server,
+                          const struct rows *rows, bool last)
+{
+    const struct load_result wide = load_run(fleet, server, 64, options->seconds);
+    const double grouped = bare(options, rows, wide.batch);
+    const struct load_result narrow = load_run(fleet, server, 16, options->seconds);
+    const double single = bare(options, rows, 1);
+    const double barrier = yard_fdatasync_us(options);
+    bench_figure_add(&figures[GROUPED], wide.topups_per_s, grouped);
+    bench_figure_add(&figures[SINGLE_64], wide.topups_per_s, single);
+    bench_figure_add(&figures[SINGLE_16], narrow.topups_per_s, single);
+    bench_figure_add(&figures[TAIL], narrow.p99_us, barrier);
+    if (last) {
+        note_load(options, "64 in flight", &wide);
+        note_load(options, "16 in flight", &narrow);
+    }
+}
+
+static void measure_server(const struct bench_options *options, struct fleet *fleet)
+{
+    struct load_server server;
+    struct rows *rows = record_rows(fleet);
+    bench_note(options, "rows that a top-up writes", (double)rows_count(rows) / RECORDED, "");
+    bench_note(options, "commits of a top-up, alone", (double)rows_transitions(rows) / RECORDED, "");
+    load_server_start(&server, fleet);
+    load_skip(RECORDED / fleet->cards + 1);
+    (void)load_run(fleet, &server, 64, options->seconds / 2); /* warm */
+    for (size_t i = 0; i < options->rounds; i++) {
+        measure_round(options, fleet, &server, rows, i + 1 == options->rounds);
+    }
+    if (bench_median(figures[TAIL].yard, figures[TAIL].rounds) < BARRIER_LEAST) {
+        figures[TAIL].not_applicable = "fdatasync takes less than 100 us here";
+    }
+    const double waiting = load_waiting_order_bytes(fleet, &server, 4 * IDLE);
+    bench_note(options, "server memory of a waiting order", waiting, "bytes");
+    bench_note(options, "server memory of an idle connection (at most 5120)", load_idle_connection_bytes(&server, IDLE),
+               "bytes");
+    load_server_stop(&server);
+    rows_free(rows);
+    bench_note(options, "HTTP library alone, 64 in flight, same body", yard_http_requests_per_s(options, 64, 330),
+               "requests/s");
+}
+
+static bool parse(struct bench_options *options, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const bool more = i + 1 < argc;
+        if (strcmp(argv[i], "--json") == 0) {
+            options->json = true;
+        } else if (strcmp(argv[i], "--rounds") == 0 && more) {
+            options->rounds = strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--seconds") == 0 && more) {
+            options->seconds = strtod(argv[++i], NULL);
+        } else if (strcmp(argv[i], "--folder") == 0 && more) {
+            options->folder = argv[++i];
+        } else {
+            return false;
+        }
+    }
+    return options->rounds >= 1 && options->rounds <= BENCH_ROUNDS_MAX && options->seconds > 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct fleet fleet;
+    const struct bench_figure *report[FIGURES];
+    struct bench_options options = {.rounds = 5, .seconds = 1, .folder = ".", .seed = 1};
+    if (!parse(&options, argc, argv)) {
+        (void)fprintf(stderr, "scrip-bench [--json] [--rounds N] [--seconds S] [--folder DIR]\n");
+        return 2;
+    }
+    const size_t orders = 200 + (size_t)((double)options.rounds * options.seconds * 1000);
+    fleet_make(&fleet, &options, 64, orders);
+    measure_field(&options, &fleet);
+    measure_server(&options, &fleet);
+    measure_crypto(&options, &fleet);
+    fleet_free(&fleet);
+    for (size_t i = 0; i < FIGURES; i++) {
+        report[i] = &figures[i];
+    }
+    return bench_report(&options, report, FIGURES) == 0 ? 0 : 1;
 }
