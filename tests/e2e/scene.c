@@ -76,7 +76,7 @@ static enum scrip_status personalise(struct scene *scene, struct world *world)
     struct scrip_purse_request request = {.profile = &scene->layout,
                                           .keys = {scene->keys, purse_key},
                                           .random = world->source,
-                                          .key_version = SCRIP_KEY_NEWEST,
+
                                           .new_key_version = 1,
                                           .header = &header};
     scrip_purse_timestamp(world->now_ms, request.timestamp);

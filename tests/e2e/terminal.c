@@ -60,13 +60,14 @@ static bool start(struct world *world)
 
 static struct scrip_purse_request request_of(struct world *world, const struct scrip_card_info *info, int32_t amount)
 {
-    struct scrip_purse_request request = {.card = *info,
-                                          .profile = &world->scene->layout,
-                                          .keys = {world->scene->terminal_keys, terminal_key},
-                                          .random = world->source,
-                                          .journal = &world->terminal->journal,
-                                          .amount = amount,
-                                          .key_version = SCRIP_KEY_NEWEST};
+    struct scrip_purse_request request = {
+        .card = *info,
+        .profile = &world->scene->layout,
+        .keys = {world->scene->terminal_keys, terminal_key},
+        .random = world->source,
+        .journal = &world->terminal->journal,
+        .amount = amount,
+    };
     scrip_purse_timestamp(world->now_ms, request.timestamp);
     return request;
 }
