@@ -226,8 +226,8 @@ static void refused(struct scrip_relay *relay, const struct scrip_relay_http *ht
         {403, "the server does not take this order token"},
         {404, "the server does not know this order"},
         {406, "the server does not speak this version of the protocol"},
-        {409, "this is not the card that the order is for"},
-        {410, "the server ended the session again and again"},
+        {409, "the server takes neither this card nor what it answered"},
+        {410, "the order is over"},
         {413, "the server found our message too long"},
     };
     const char *why = "the server refused";
@@ -235,6 +235,10 @@ static void refused(struct scrip_relay *relay, const struct scrip_relay_http *ht
         if (texts[i].code == http->code) {
             why = texts[i].why;
         }
+    }
+    if (http->body.len <= sizeof relay->script && http->body.len != 0) {
+        memcpy(relay->script, http->body.at, http->body.len);
+        relay->refusal_len = http->body.len;
     }
     if (!http->ours && relay->out.len != 0) { /* somebody in between: what is to be told stays to be told */
         relay_done(relay, SCRIP_RELAY_UNREACHED, "what answered is not a top-up server");
@@ -270,7 +274,7 @@ void scrip_relay_responded(struct scrip_relay *relay, uint64_t now_ms, const str
         answered(relay, http);
     } else if (relay->restored && http->ours && (http->code == 404 || http->code == 410)) {
         order_resume(relay);
-    } else if (http->code == 410 && http->ours) {
+    } else if (http->code == 410 && http->ours && !relay->resume) { /* twice in a row: it is the order that is over */
         order_restart(relay, "the server ended the session again and again");
     } else {
         refused(relay, http);
@@ -444,6 +448,11 @@ const char *scrip_relay_why(const struct scrip_relay *relay)
 const struct scrip_relay_counts *scrip_relay_counts(const struct scrip_relay *relay)
 {
     return &relay->counts;
+}
+
+struct scrip_bytes scrip_relay_refusal(const struct scrip_relay *relay)
+{
+    return scrip_bytes(relay->script, relay->refusal_len);
 }
 
 struct scrip_bytes scrip_relay_preamble(const struct scrip_relay *relay)

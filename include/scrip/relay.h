@@ -133,6 +133,7 @@ struct scrip_relay {
     struct scrip_relay_counts counts;
     struct scrip_buf out; /* over `body` */
     size_t script_len;
+    size_t refusal_len;
     size_t preamble_len;
     bool preamble_fetched;
     size_t state_len;
@@ -184,6 +185,8 @@ int scrip_relay_http_code(const struct scrip_relay *relay);
 /** Why it ended, for people; never empty once the outcome is known. */
 const char *scrip_relay_why(const struct scrip_relay *relay);
 const struct scrip_relay_counts *scrip_relay_counts(const struct scrip_relay *relay);
+/** The body that came with a refusal (SCRIP_RELAY_REFUSED), as the server sent it; empty if it had none. */
+struct scrip_bytes scrip_relay_refusal(const struct scrip_relay *relay);
 /** The preamble that was fetched, to be remembered for this server's next order; empty if none was. */
 struct scrip_bytes scrip_relay_preamble(const struct scrip_relay *relay);
 /** "finished", "incomplete", ... */

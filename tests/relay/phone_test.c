@@ -585,7 +585,7 @@ static void a_session_that_is_over_starts_again_from_the_order(void **state)
     }
 }
 
-static void a_server_that_always_says_410_is_left(void **state)
+static void an_order_that_is_over_is_asked_for_twice_and_no_more(void **state)
 {
     (void)state;
     struct bench *b = given(true);
@@ -593,7 +593,31 @@ static void a_server_that_always_says_410_is_left(void **state)
     b->refuse_always = true;
     run(b);
     assert_outcome(b, SCRIP_RELAY_REFUSED);
-    assert_int_equal(b->got_count, 1 + SCRIP_RELAY_RESTARTS_MAX);
+    assert_int_equal(b->got_count, 2);
+    assert_true(b->got[1].resume);
+    free(b);
+}
+
+static void what_the_server_said_of_a_refusal_is_kept(void **state)
+{
+    (void)state;
+    struct bench *b = given(true);
+    struct scrip_relay_ask ask;
+    assert_ok(scrip_relay_start(&b->relay, &b->config, 0));
+    do_card(b);
+    do {
+        scrip_relay_next(&b->relay, 0, &ask);
+        if (ask.want == SCRIP_RELAY_WANT_COMMAND) {
+            do_command(b, &ask);
+        } else if (ask.want == SCRIP_RELAY_WANT_SAVE) {
+            do_save(b, &ask);
+        }
+    } while (ask.want != SCRIP_RELAY_WANT_POST);
+    const struct scrip_relay_http http = {
+        .code = 409, .ours = true, .body = scrip_bytes("{\"code\":\"CARD_HELD\"}", 20)};
+    scrip_relay_responded(&b->relay, 0, &http);
+    assert_outcome(b, SCRIP_RELAY_REFUSED);
+    assert_true(scrip_bytes_equal(scrip_relay_refusal(&b->relay), http.body));
     free(b);
 }
 
@@ -849,7 +873,8 @@ int main(void)
         cmocka_unit_test(an_older_step_is_never_run_again),
         cmocka_unit_test(a_final_refusal_says_what_it_means),
         cmocka_unit_test(a_session_that_is_over_starts_again_from_the_order),
-        cmocka_unit_test(a_server_that_always_says_410_is_left),
+        cmocka_unit_test(an_order_that_is_over_is_asked_for_twice_and_no_more),
+        cmocka_unit_test(what_the_server_said_of_a_refusal_is_kept),
         cmocka_unit_test(a_next_uri_on_another_server_is_refused),
         cmocka_unit_test(an_endless_server_is_left),
         cmocka_unit_test(a_lost_card_is_reported_at_every_command),
