@@ -3,7 +3,7 @@
 
 [card]
 family = desfire
-about = AN12113 wallet, EV2 messaging, Transaction MAC
+about = EV2 and EV3, as in NXP AN12113: four keys, Transaction MAC
 generation = EV3
 storage = 8K
 
@@ -30,6 +30,7 @@ read = pay
 write = pay
 read-write = pay
 change = amk
+more = topup never never never
 record-size = 16
 records = 11
 
@@ -75,3 +76,4 @@ topup-key = topup
 id-key = none
 reader-id = yes
 long-codes = yes
+log-by-server = yes

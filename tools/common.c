@@ -2,6 +2,7 @@
 #include "common.h"
 #include <scrip/desfire.h>
 #include <scrip/reader.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <time.h>
@@ -111,11 +112,82 @@ int tool_fail_card(struct tool *tool, enum scrip_status status, const struct scr
                                                   .detail = detail});
 }
 
+/* ---- a link that counts, for --json ---------------------------------------------------------------------------- */
+
+struct counting_link {
+    struct scrip_link base;
+    struct scrip_link *inner;
+    struct tool *tool;
+    uint64_t apdus, bytes;
+    uint64_t ns;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static enum scrip_status counting_connect(struct scrip_link *base, uint32_t timeout_ms, struct scrip_card_info *info)
+{
+    struct counting_link *link = (struct counting_link *)base;
+    const enum scrip_status status = scrip_link_connect(link->inner, timeout_ms, info);
+    memcpy(base->error, link->inner->error, sizeof base->error);
+    return status;
+}
+
+static enum scrip_status counting_transmit(struct scrip_link *base, struct scrip_bytes capdu, struct scrip_buf *rapdu)
+{
+    struct counting_link *link = (struct counting_link *)base;
+    const size_t before = rapdu->len;
+    const uint64_t start = now_ns();
+    const enum scrip_status status = scrip_link_transmit(link->inner, capdu, rapdu);
+    link->ns += now_ns() - start;
+    link->apdus++;
+    link->bytes += capdu.len + rapdu->len - before;
+    memcpy(base->error, link->inner->error, sizeof base->error);
+    return status;
+}
+
+static void counting_disconnect(struct scrip_link *base)
+{
+    scrip_link_disconnect(((struct counting_link *)base)->inner);
+}
+
+static void counting_close(struct scrip_link *base)
+{
+    struct counting_link *link = (struct counting_link *)base;
+    tool_put(link->tool, "apdus", json_integer((json_int_t)link->apdus));
+    tool_put(link->tool, "apdu_bytes", json_integer((json_int_t)link->bytes));
+    tool_put(link->tool, "card_us", json_integer((json_int_t)(link->ns / 1000)));
+    scrip_link_close(link->inner);
+    free(link);
+}
+
+static const struct scrip_link_ops COUNTING = {counting_connect, counting_transmit, counting_disconnect,
+                                               counting_close};
+
+static enum scrip_status counted(struct tool *tool, struct scrip_link **link)
+{
+    struct counting_link *counting = calloc(1, sizeof *counting);
+    if (counting == NULL) {
+        scrip_link_close(*link);
+        return SCRIP_E_MEMORY;
+    }
+    counting->base.ops = &COUNTING;
+    counting->inner = *link;
+    counting->tool = tool;
+    *link = &counting->base;
+    return SCRIP_OK;
+}
+
 int tool_connect(struct tool *tool, struct scrip_link **link, struct scrip_card_info *info)
 {
     char error[SCRIP_LINK_ERROR_MAX] = "";
     const char *spec = tool_text(tool, "reader");
     enum scrip_status status = scrip_link_open(spec, NULL, link, error);
+    status = status == SCRIP_OK ? counted(tool, link) : status;
     if (status != SCRIP_OK) {
         return tool_fail(tool, &(struct tool_failure){.status = status == SCRIP_E_ARGUMENT ? SCRIP_E_LINK : status,
                                                       .problem = TOOL_PROBLEM_READER,

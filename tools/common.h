@@ -80,6 +80,10 @@ char *tool_time_text(uint64_t unix_ms, char text[32]);
 int tool_http(struct tool *tool, const char *method, const char *path, const json_t *body, const char *what,
               json_t **answer);
 
+/** The same with a body of another kind, by POST. */
+int tool_http_bytes(struct tool *tool, const char *path, const char *content_type, struct scrip_bytes body,
+                    const char *what, json_t **answer);
+
 /** The problem that a code of the server's JSON ("CARD_HELD") stands for. */
 enum tool_problem tool_problem_of_server(const char *name);
 

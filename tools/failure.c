@@ -87,6 +87,8 @@ static const struct failure_row ROWS[] = {
     ROW(UNSAFE_PROFILE, SCRIP_OK, 0, ANY, RIGHT,
         "on a card of this profile, somebody who should only debit can make value",
         "take the rights named above away from the gate's key"),
+    ROW(BOOK, SCRIP_OK, 0, ANY, LEDGER, "the book is not right",
+        "stop the server, keep the file as it is, and compare with the last good copy and checkpoint"),
     ROW(STALE, SCRIP_E_STALE, 0, ANY, LEDGER, "something newer has happened to this card or order",
         "start again from the order: scrip order show, then scrip topup"),
     ROW(CONFLICT, SCRIP_E_CONFLICT, 0, ANY, LEDGER, "this id was used before for something else",

@@ -50,10 +50,12 @@ static char *api_key(const struct tool *tool)
     return read ? strdup(line) : NULL;
 }
 
-static struct curl_slist *headers(const struct tool *tool)
+static struct curl_slist *headers(const struct tool *tool, const char *content_type)
 {
     char *key = api_key(tool);
-    struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
+    char type[128];
+    snprintf(type, sizeof type, "Content-Type: %s", content_type);
+    struct curl_slist *list = curl_slist_append(NULL, type);
     if (key != NULL) {
         char header[600];
         snprintf(header, sizeof header, "Authorization: Bearer %s", key);
@@ -146,7 +148,8 @@ static int fail_server(struct tool *tool, const char *url, long http, const json
 struct request {
     const char *method;
     char url[1024];
-    char *body;
+    const char *content_type;
+    struct scrip_bytes body;
 };
 
 static void set_up(CURL *curl, const struct tool *tool, const struct request *request, struct curl_slist *list,
@@ -161,10 +164,9 @@ static void set_up(CURL *curl, const struct tool *tool, const struct request *re
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
-    if (request->body != NULL) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
-    } else if (strcmp(request->method, "POST") == 0) {
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
+    if (strcmp(request->method, "POST") == 0) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)request->body.len);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.len > 0 ? (const char *)request->body.at : "");
     }
     if (tool_text(tool, "ca") != NULL) {
         curl_easy_setopt(curl, CURLOPT_CAINFO, tool_text(tool, "ca"));
@@ -175,7 +177,7 @@ static int perform(struct tool *tool, CURL *curl, const struct request *request,
 {
     char error[CURL_ERROR_SIZE] = "";
     struct answer answer = {0};
-    struct curl_slist *list = headers(tool);
+    struct curl_slist *list = headers(tool, request->content_type);
     CURLcode code = CURLE_OK;
     long http = 0;
     set_up(curl, tool, request, list, &answer, error);
@@ -203,21 +205,36 @@ static int perform(struct tool *tool, CURL *curl, const struct request *request,
     return exit_code;
 }
 
-int tool_http(struct tool *tool, const char *method, const char *path, const json_t *body, const char *what,
-              json_t **answer)
+static int send_request(struct tool *tool, struct request *request, const char *path, const char *what, json_t **answer)
 {
-    struct request request = {.method = method};
     const char *server = tool_text(tool, "server");
     size_t len = strlen(server);
     while (len > 0 && server[len - 1] == '/') {
         len--;
     }
-    snprintf(request.url, sizeof request.url, "%.*s%s", (int)len, server, path);
-    request.body = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    snprintf(request->url, sizeof request->url, "%.*s%s", (int)len, server, path);
     CURL *curl = curl_easy_init();
     const int code =
-        curl != NULL ? perform(tool, curl, &request, what, answer) : tool_fail_status(tool, SCRIP_E_MEMORY, "%s", what);
+        curl != NULL ? perform(tool, curl, request, what, answer) : tool_fail_status(tool, SCRIP_E_MEMORY, "%s", what);
     curl_easy_cleanup(curl);
-    free(request.body);
+    return code;
+}
+
+int tool_http_bytes(struct tool *tool, const char *path, const char *content_type, struct scrip_bytes body,
+                    const char *what, json_t **answer)
+{
+    return send_request(tool, &(struct request){.method = "POST", .content_type = content_type, .body = body}, path,
+                        what, answer);
+}
+
+int tool_http(struct tool *tool, const char *method, const char *path, const json_t *body, const char *what,
+              json_t **answer)
+{
+    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct request request = {.method = method,
+                              .content_type = "application/json",
+                              .body = scrip_bytes(text, text != NULL ? strlen(text) : 0)};
+    const int code = send_request(tool, &request, path, what, answer);
+    free(text);
     return code;
 }

@@ -148,6 +148,7 @@ enum tool_stage {
     TOOL_PROBLEM(FILE, "file")                                                                                         \
     TOOL_PROBLEM(REFUSED_BY_SERVER, "refused by the server")                                                           \
     TOOL_PROBLEM(UNSAFE_PROFILE, "unsafe profile")                                                                     \
+    TOOL_PROBLEM(BOOK, "book")                                                                                         \
     TOOL_PROBLEM(REFUSED, "refused")                                                                                   \
     TOOL_PROBLEM(OTHER, "other")
 
@@ -198,7 +199,8 @@ void tool_flush(struct tool *tool);
         .initial = "EUR"                                                                                               \
     }
 
-/** Open --reader and wait for a card up to --wait seconds. Says why when it fails.
+/** Open --reader and wait for a card up to --wait seconds. Says why when it fails. What passes is counted: closing the
+ *  link puts "apdus", "apdu_bytes" and "card_us" into the JSON object.
  *  @param link  receives the link; close it with scrip_link_close
  *  @return TOOL_OK or TOOL_FAILED */
 int tool_connect(struct tool *tool, struct scrip_link **link, struct scrip_card_info *info);

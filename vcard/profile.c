@@ -191,6 +191,7 @@ static const struct name_row NAMES[] = {
     {SECTION_PURSE, "long-codes", VALUE_WORD, IN_PURSE(long_codes), YES_NO},
     {SECTION_PURSE, "smallest-debit", VALUE_WORD, IN_PURSE(smallest_debit), YES_NO},
     {SECTION_PURSE, "log-by-server", VALUE_WORD, IN_PURSE(log_by_server), YES_NO},
+    {SECTION_PURSE, "header-open", VALUE_WORD, IN_PURSE(header_open), YES_NO},
 };
 
 static bool set_rights(const struct parser *parser, const char *text, struct scrip_desfire_rights *rights)
@@ -207,6 +208,25 @@ static bool set_rights(const struct parser *parser, const char *text, struct scr
     return true;
 }
 
+/* 1..16 bytes in hex. */
+static bool set_df_name(struct scrip_desfire_application *application, const char *text)
+{
+    const size_t len = strlen(text);
+    if (len == 0 || len % 2 != 0 || len > 2 * sizeof application->df_name) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i += 2) {
+        int64_t byte = 0;
+        const char digits[3] = {text[i], text[i + 1], '\0'};
+        if (!number_read(digits, 16, 0, 0xFF, &byte) || digits[1] == '-') {
+            return false;
+        }
+        application->df_name[i / 2] = (uint8_t)byte;
+    }
+    application->df_name_len = (uint8_t)(len / 2);
+    return true;
+}
+
 static bool set_special(struct parser *parser, const struct name_row *row, const char *text)
 {
     struct scrip_desfire_file *file = parser->file;
@@ -217,12 +237,7 @@ static bool set_special(struct parser *parser, const struct name_row *row, const
                (int)sizeof parser->profile->about;
     }
     if (strcmp(row->name, "df-name") == 0) {
-        application->df_name_len = (uint8_t)strnlen(text, sizeof application->df_name + 1);
-        if (application->df_name_len == 0 || application->df_name_len > sizeof application->df_name) {
-            return false;
-        }
-        memcpy(application->df_name, text, application->df_name_len);
-        return true;
+        return set_df_name(application, text);
     }
     if (strcmp(row->name, "more") == 0) {
         file->may_have_more_rights = true;
@@ -428,7 +443,6 @@ static int split_off_tmac(struct parser *parser)
         }
         found = true;
         desfire->tmac = desfire->files[i];
-        desfire->tmac.tm_key_option = 2; /* AES */
     }
     desfire->file_count = kept;
     if (found != (desfire->purse.tmac_file != SCRIP_PURSE_NONE) ||

@@ -12,58 +12,58 @@
 #define LAST_  false, true
 
 static const struct scrip_currency TABLE[] = {
-    /* code, exponent, symbol first and spaced, decimal, group, symbol, name */
-    {"AED", 2, FIRST_, '.', ",", "AED", "UAE dirham"},
-    {"ARS", 2, FIRST_, ',', ".", "$", "Argentine peso"},
-    {"AUD", 2, FIRST, '.', ",", "$", "Australian dollar"},
-    {"BGN", 2, LAST_, ',', NBSP, "лв.", "Bulgarian lev"},
-    {"BHD", 3, FIRST_, '.', ",", "BHD", "Bahraini dinar"},
-    {"BRL", 2, FIRST_, ',', ".", "R$", "Brazilian real"},
-    {"CAD", 2, FIRST, '.', ",", "$", "Canadian dollar"},
-    {"CHF", 2, FIRST_, '.', RQUOTE, "CHF", "Swiss franc"},
-    {"CLP", 0, FIRST, ',', ".", "$", "Chilean peso"},
-    {"CNY", 2, FIRST, '.', ",", "¥", "Chinese yuan"},
-    {"COP", 2, FIRST_, ',', ".", "$", "Colombian peso"},
-    {"CZK", 2, LAST_, ',', NBSP, "Kč", "Czech koruna"},
-    {"DKK", 2, LAST_, ',', ".", "kr.", "Danish krone"},
-    {"EGP", 2, FIRST_, '.', ",", "E£", "Egyptian pound"},
-    {"EUR", 2, LAST_, ',', ".", "€", "euro"},
-    {"GBP", 2, FIRST, '.', ",", "£", "pound sterling"},
-    {"HKD", 2, FIRST, '.', ",", "HK$", "Hong Kong dollar"},
-    {"HUF", 2, LAST_, ',', NBSP, "Ft", "Hungarian forint"},
-    {"IDR", 2, FIRST_, ',', ".", "Rp", "Indonesian rupiah"},
-    {"ILS", 2, FIRST_, '.', ",", "₪", "Israeli new shekel"},
-    {"INR", 2, FIRST, '.', ",", "₹", "Indian rupee"},
-    {"ISK", 0, LAST_, ',', ".", "kr.", "Icelandic krona"},
-    {"JOD", 3, FIRST_, '.', ",", "JOD", "Jordanian dinar"},
-    {"JPY", 0, FIRST, '.', ",", "¥", "Japanese yen"},
-    {"KES", 2, FIRST_, '.', ",", "Ksh", "Kenyan shilling"},
-    {"KRW", 0, FIRST, '.', ",", "₩", "South Korean won"},
-    {"KWD", 3, FIRST_, '.', ",", "KWD", "Kuwaiti dinar"},
-    {"MAD", 2, LAST_, ',', ".", "MAD", "Moroccan dirham"},
-    {"MXN", 2, FIRST, '.', ",", "$", "Mexican peso"},
-    {"MYR", 2, FIRST_, '.', ",", "RM", "Malaysian ringgit"},
-    {"NGN", 2, FIRST_, '.', ",", "₦", "Nigerian naira"},
-    {"NOK", 2, LAST_, ',', NBSP, "kr", "Norwegian krone"},
-    {"NZD", 2, FIRST, '.', ",", "$", "New Zealand dollar"},
-    {"OMR", 3, FIRST_, '.', ",", "OMR", "Omani rial"},
-    {"PEN", 2, FIRST_, '.', ",", "S/", "Peruvian sol"},
-    {"PHP", 2, FIRST, '.', ",", "₱", "Philippine peso"},
-    {"PLN", 2, LAST_, ',', NBSP, "zł", "Polish zloty"},
-    {"QAR", 2, FIRST_, '.', ",", "QAR", "Qatari riyal"},
-    {"RON", 2, LAST_, ',', ".", "RON", "Romanian leu"},
-    {"RSD", 2, LAST_, ',', ".", "RSD", "Serbian dinar"},
-    {"SAR", 2, FIRST_, '.', ",", "SAR", "Saudi riyal"},
-    {"SEK", 2, LAST_, ',', NBSP, "kr", "Swedish krona"},
-    {"SGD", 2, FIRST, '.', ",", "$", "Singapore dollar"},
-    {"THB", 2, FIRST, '.', ",", "฿", "Thai baht"},
-    {"TND", 3, LAST_, ',', NBSP, "DT", "Tunisian dinar"},
-    {"TRY", 2, FIRST, ',', ".", "₺", "Turkish lira"},
-    {"TWD", 2, FIRST, '.', ",", "NT$", "New Taiwan dollar"},
-    {"UAH", 2, LAST_, ',', NBSP, "₴", "Ukrainian hryvnia"},
-    {"USD", 2, FIRST, '.', ",", "$", "US dollar"},
-    {"VND", 0, LAST_, ',', ".", "₫", "Vietnamese dong"},
-    {"ZAR", 2, FIRST_, ',', NBSP, "R", "South African rand"},
+    /* code, number, exponent, symbol first and spaced, decimal, group, symbol, name */
+    {"AED", 784, 2, FIRST_, '.', ",", "AED", "UAE dirham"},
+    {"ARS", 32, 2, FIRST_, ',', ".", "$", "Argentine peso"},
+    {"AUD", 36, 2, FIRST, '.', ",", "$", "Australian dollar"},
+    {"BGN", 975, 2, LAST_, ',', NBSP, "лв.", "Bulgarian lev"},
+    {"BHD", 48, 3, FIRST_, '.', ",", "BHD", "Bahraini dinar"},
+    {"BRL", 986, 2, FIRST_, ',', ".", "R$", "Brazilian real"},
+    {"CAD", 124, 2, FIRST, '.', ",", "$", "Canadian dollar"},
+    {"CHF", 756, 2, FIRST_, '.', RQUOTE, "CHF", "Swiss franc"},
+    {"CLP", 152, 0, FIRST, ',', ".", "$", "Chilean peso"},
+    {"CNY", 156, 2, FIRST, '.', ",", "¥", "Chinese yuan"},
+    {"COP", 170, 2, FIRST_, ',', ".", "$", "Colombian peso"},
+    {"CZK", 203, 2, LAST_, ',', NBSP, "Kč", "Czech koruna"},
+    {"DKK", 208, 2, LAST_, ',', ".", "kr.", "Danish krone"},
+    {"EGP", 818, 2, FIRST_, '.', ",", "E£", "Egyptian pound"},
+    {"EUR", 978, 2, LAST_, ',', ".", "€", "euro"},
+    {"GBP", 826, 2, FIRST, '.', ",", "£", "pound sterling"},
+    {"HKD", 344, 2, FIRST, '.', ",", "HK$", "Hong Kong dollar"},
+    {"HUF", 348, 2, LAST_, ',', NBSP, "Ft", "Hungarian forint"},
+    {"IDR", 360, 2, FIRST_, ',', ".", "Rp", "Indonesian rupiah"},
+    {"ILS", 376, 2, FIRST_, '.', ",", "₪", "Israeli new shekel"},
+    {"INR", 356, 2, FIRST, '.', ",", "₹", "Indian rupee"},
+    {"ISK", 352, 0, LAST_, ',', ".", "kr.", "Icelandic krona"},
+    {"JOD", 400, 3, FIRST_, '.', ",", "JOD", "Jordanian dinar"},
+    {"JPY", 392, 0, FIRST, '.', ",", "¥", "Japanese yen"},
+    {"KES", 404, 2, FIRST_, '.', ",", "Ksh", "Kenyan shilling"},
+    {"KRW", 410, 0, FIRST, '.', ",", "₩", "South Korean won"},
+    {"KWD", 414, 3, FIRST_, '.', ",", "KWD", "Kuwaiti dinar"},
+    {"MAD", 504, 2, LAST_, ',', ".", "MAD", "Moroccan dirham"},
+    {"MXN", 484, 2, FIRST, '.', ",", "$", "Mexican peso"},
+    {"MYR", 458, 2, FIRST_, '.', ",", "RM", "Malaysian ringgit"},
+    {"NGN", 566, 2, FIRST_, '.', ",", "₦", "Nigerian naira"},
+    {"NOK", 578, 2, LAST_, ',', NBSP, "kr", "Norwegian krone"},
+    {"NZD", 554, 2, FIRST, '.', ",", "$", "New Zealand dollar"},
+    {"OMR", 512, 3, FIRST_, '.', ",", "OMR", "Omani rial"},
+    {"PEN", 604, 2, FIRST_, '.', ",", "S/", "Peruvian sol"},
+    {"PHP", 608, 2, FIRST, '.', ",", "₱", "Philippine peso"},
+    {"PLN", 985, 2, LAST_, ',', NBSP, "zł", "Polish zloty"},
+    {"QAR", 634, 2, FIRST_, '.', ",", "QAR", "Qatari riyal"},
+    {"RON", 946, 2, LAST_, ',', ".", "RON", "Romanian leu"},
+    {"RSD", 941, 2, LAST_, ',', ".", "RSD", "Serbian dinar"},
+    {"SAR", 682, 2, FIRST_, '.', ",", "SAR", "Saudi riyal"},
+    {"SEK", 752, 2, LAST_, ',', NBSP, "kr", "Swedish krona"},
+    {"SGD", 702, 2, FIRST, '.', ",", "$", "Singapore dollar"},
+    {"THB", 764, 2, FIRST, '.', ",", "฿", "Thai baht"},
+    {"TND", 788, 3, LAST_, ',', NBSP, "DT", "Tunisian dinar"},
+    {"TRY", 949, 2, FIRST, ',', ".", "₺", "Turkish lira"},
+    {"TWD", 901, 2, FIRST, '.', ",", "NT$", "New Taiwan dollar"},
+    {"UAH", 980, 2, LAST_, ',', NBSP, "₴", "Ukrainian hryvnia"},
+    {"USD", 840, 2, FIRST, '.', ",", "$", "US dollar"},
+    {"VND", 704, 0, LAST_, ',', ".", "₫", "Vietnamese dong"},
+    {"ZAR", 710, 2, FIRST_, ',', NBSP, "R", "South African rand"},
 };
 
 #define ROWS (sizeof TABLE / sizeof TABLE[0])
@@ -87,6 +87,16 @@ const struct scrip_currency *scrip_currency_find(const char *code)
             n++;
         }
         if (row[n] == '\0' && code[n] == '\0') {
+            return &TABLE[i];
+        }
+    }
+    return NULL;
+}
+
+const struct scrip_currency *scrip_currency_find_number(uint16_t number)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (TABLE[i].number == number) {
             return &TABLE[i];
         }
     }

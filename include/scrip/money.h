@@ -10,6 +10,7 @@
 /** How one currency is written. Rows of a constant table. */
 struct scrip_currency {
     char code[4];       /**< ISO 4217, three capitals */
+    uint16_t number;    /**< ISO 4217, as card headers hold it: 978 for EUR */
     uint8_t exponent;   /**< digits behind the decimal sign: 2 for EUR, 0 for JPY, 3 for KWD */
     bool symbol_first;  /**< "$1.50" rather than "1,50 €" */
     bool symbol_spaced; /**< a blank (U+00A0) between symbol and digits */
@@ -24,6 +25,9 @@ struct scrip_currency {
 
 /** The currency of an ISO 4217 code, in capitals or not. Static memory. @return NULL: not in the table */
 const struct scrip_currency *scrip_currency_find(const char *code);
+
+/** The currency of an ISO 4217 number. Static memory. @return NULL: not in the table */
+const struct scrip_currency *scrip_currency_find_number(uint16_t number);
 
 /** Row `i` of the table, for lists and tests. @return NULL behind the last row */
 const struct scrip_currency *scrip_currency_at(size_t i);

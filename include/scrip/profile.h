@@ -10,7 +10,7 @@
  *     random-id = yes | no    switch on random UIDs (cannot be undone)
  *   [application 014499]      the AID as printed
  *     settings = 09           key settings byte (KS1), hex
- *     df-name = TEXT          ISO DF name, 1..16 characters
+ *     df-name = HEX           ISO DF name, 1..16 bytes
  *     iso-fid = E110          ISO file id, hex
  *     key 0 = amk             the role of each key, in order; "pay, diversified" for one that differs per card
  *   [file 1] .. [file 31]
@@ -28,7 +28,10 @@
  *     messaging = EV2 | EV1
  *     header-file, log-file, value-file, topup-file, tmac-file = NUMBER | none
  *     pay-key, write-key, topup-key, id-key = KEY | none
- *     reader-id, long-codes, smallest-debit, log-by-server = yes | no */
+ *     reader-id, long-codes, smallest-debit, log-by-server, header-open = yes | no
+ *
+ * Terminals and servers know the purses of scrip_desfire_profile_at; a profile of another name can be made and looked
+ * at, and needs a terminal that is told about it. */
 #ifndef SCRIP_PROFILE_H
 #define SCRIP_PROFILE_H
 

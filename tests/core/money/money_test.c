@@ -101,6 +101,7 @@ static void every_currency_reads_back_what_it_writes(void **state)
     const struct scrip_currency *currency;
     for (size_t row = 0; (currency = scrip_currency_at(row)) != NULL; row++) {
         assert_ptr_equal(scrip_currency_find(currency->code), currency);
+        assert_ptr_equal(scrip_currency_find_number(currency->number), currency);
         for (size_t i = 0; i < sizeof amounts / sizeof amounts[0]; i++) {
             char text[SCRIP_MONEY_TEXT_MAX];
             int64_t back = 0;
@@ -112,6 +113,8 @@ static void every_currency_reads_back_what_it_writes(void **state)
     assert_true(scrip_currency_find("eur") == scrip_currency_find("EUR"));
     assert_null(scrip_currency_find("EU"));
     assert_null(scrip_currency_find("EURO"));
+    assert_null(scrip_currency_find_number(0));
+    assert_int_equal(scrip_currency_find("EUR")->number, 978);
 }
 
 int main(void)

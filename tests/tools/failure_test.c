@@ -1,0 +1,115 @@
+#include "check.h"
+#include "frame.h"
+
+/* What must be told apart, as it arrives from the layers below. */
+static const struct {
+    const char *name;
+    const char *layer;
+    struct tool_failure failure;
+} NAMED[] = {
+    {"wrong key", "key", {.status = SCRIP_E_CARD, .sw = 0x91AE, .stage = TOOL_STAGE_AUTH_2}},
+    {"wrong key type", "key", {.status = SCRIP_E_CARD, .sw = 0x91AE, .stage = TOOL_STAGE_AUTH_1}},
+    {"wrong application", "card", {.status = SCRIP_E_CARD, .sw = 0x91A0, .stage = TOOL_STAGE_SELECT}},
+    {"missing right", "right", {.status = SCRIP_E_CARD, .sw = 0x919D, .stage = TOOL_STAGE_DATA}},
+    {"limit", "limit", {.status = SCRIP_E_CARD, .sw = 0x91BE, .stage = TOOL_STAGE_DATA}},
+    {"torn card", "card", {.status = SCRIP_E_TORN, .card = TOOL_CARD_UNKNOWN}},
+    {"unknown card", "ledger", {.problem = TOOL_PROBLEM_UNKNOWN_CARD}},
+    {"rollback", "ledger", {.status = SCRIP_E_ROLLBACK}},
+    {"held card", "ledger", {.status = SCRIP_E_HELD}},
+    {"expired order", "ledger", {.status = SCRIP_E_EXPIRED}},
+    {"funded twice", "ledger", {.problem = TOOL_PROBLEM_FUNDED_TWICE}},
+    {"clock skew", "clock", {.problem = TOOL_PROBLEM_CLOCK}},
+};
+
+#define NAMED_COUNT (sizeof NAMED / sizeof NAMED[0])
+
+static void every_named_error_has_its_own_words_layer_and_remedy(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NAMED_COUNT; i++) {
+        const struct tool_verdict verdict = tool_failure_lookup(&NAMED[i].failure);
+        assert_string_equal(verdict.name, NAMED[i].name);
+        assert_string_equal(tool_layer_name(verdict.layer), NAMED[i].layer);
+        assert_true(strlen(verdict.text) > 10 && strlen(verdict.remedy) > 10);
+        for (size_t k = 0; k < i; k++) {
+            const struct tool_verdict other = tool_failure_lookup(&NAMED[k].failure);
+            assert_string_not_equal(verdict.text, other.text);
+            assert_string_not_equal(verdict.remedy, other.remedy);
+        }
+    }
+}
+
+static void a_missing_right_inside_a_session_is_not_taken_for_a_wrong_key(void **state)
+{
+    (void)state;
+    const struct tool_failure failure = {.status = SCRIP_E_CARD, .sw = 0x91AE, .stage = TOOL_STAGE_DATA};
+    assert_string_equal(tool_failure_lookup(&failure).name, "missing right");
+}
+
+static void every_status_leads_to_a_text_and_a_remedy(void **state)
+{
+    (void)state;
+    for (int status = 1; status < SCRIP_STATUS_COUNT; status++) {
+        const struct tool_verdict verdict =
+            tool_failure_lookup(&(struct tool_failure){.status = (enum scrip_status)status});
+        assert_true(strlen(verdict.text) > 3 && strlen(verdict.remedy) > 3);
+    }
+}
+
+static void every_problem_of_the_list_is_in_the_table(void **state)
+{
+    (void)state;
+    for (int problem = 1; problem < TOOL_PROBLEM_OTHER; problem++) {
+        const struct tool_verdict verdict =
+            tool_failure_lookup(&(struct tool_failure){.problem = (enum tool_problem)problem});
+        assert_int_equal(verdict.problem, problem);
+    }
+}
+
+static char *printed(FILE *file, char *text, size_t cap)
+{
+    fflush(file);
+    rewind(file);
+    text[fread(text, 1, cap - 1, file)] = '\0';
+    return text;
+}
+
+static void a_failure_says_layer_state_of_the_card_and_remedy(void **state)
+{
+    (void)state;
+    char text[2048];
+    struct tool tool = {.command = tool_command_at(0), .json = json_object(), .out = tmpfile(), .err = tmpfile()};
+    const int code = tool_fail(&tool, &(struct tool_failure){.status = SCRIP_E_CARD,
+                                                             .sw = 0x91BE,
+                                                             .stage = TOOL_STAGE_DATA,
+                                                             .card = TOOL_CARD_UNTOUCHED,
+                                                             .what = "crediting",
+                                                             .detail = "command 0C: BOUNDARY_ERROR"});
+    assert_int_equal(code, TOOL_FAILED);
+    printed(tool.err, text, sizeof text);
+    static const char *const wanted[] = {"limit: crediting: ", "91BE", "BOUNDARY_ERROR", "card:   nothing on the card",
+                                         "remedy: "};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        assert_non_null(strstr(text, wanted[i]));
+    }
+    const json_t *error = json_object_get(tool.json, "error");
+    assert_string_equal(json_string_value(json_object_get(error, "layer")), "limit");
+    assert_string_equal(json_string_value(json_object_get(error, "sw")), "91BE");
+    assert_non_null(json_object_get(error, "card"));
+    assert_non_null(json_object_get(error, "remedy"));
+    json_decref(tool.json);
+    fclose(tool.out);
+    fclose(tool.err);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_named_error_has_its_own_words_layer_and_remedy),
+        cmocka_unit_test(a_missing_right_inside_a_session_is_not_taken_for_a_wrong_key),
+        cmocka_unit_test(every_status_leads_to_a_text_and_a_remedy),
+        cmocka_unit_test(every_problem_of_the_list_is_in_the_table),
+        cmocka_unit_test(a_failure_says_layer_state_of_the_card_and_remedy),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

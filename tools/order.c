@@ -1,0 +1,275 @@
+/* order.c: scrip order create|fund|show|cancel|list: what the operator's shop does, over the HTTP API. */
+#include "common.h"
+#include <scrip/posix.h>
+#include <string.h>
+
+#define OPTIONS_OF_SERVER TOOL_OPTION_SERVER, TOOL_OPTION_CA, TOOL_OPTION_API_KEY, TOOL_OPTION_CURRENCY
+
+static const struct tool_option ORDER_OPERAND[] = {
+    {.name = "id", .kind = TOOL_TEXT, .value = "ID", .help = "the order's id", .required = true},
+    {.name = NULL},
+};
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text != NULL ? text : "";
+}
+
+static void say_order(struct tool *tool, const json_t *order)
+{
+    char money[SCRIP_MONEY_TEXT_MAX] = "";
+    const json_t *amount = json_object_get(order, "amount");
+    if (amount != NULL) {
+        tool_money(tool, json_integer_value(json_object_get(amount, "minor")), money);
+    }
+    tool_say(tool, "%-22s %-6s %14s  card %s  %s: %s", text_of(order, "id"), text_of(order, "kind"), money,
+             text_of(order, "card"), text_of(order, "state"), text_of(order, "state_text"));
+}
+
+/* Take a server's answer over into ours. */
+static void put_all(struct tool *tool, json_t *answer)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(answer, name, value)
+    {
+        tool_put(tool, name, json_incref(value));
+    }
+}
+
+/* ---- create ---------------------------------------------------------------------------------------------------- */
+
+/* An id that nobody has used: 128 random bits. */
+static enum scrip_status new_id(char id[40])
+{
+    uint8_t bytes[16];
+    const struct scrip_random random = scrip_random_system();
+    SCRIP_TRY(random.fill(random.ctx, bytes, sizeof bytes));
+    id[0] = 'o';
+    id[1] = '-';
+    tool_hex_text(SCRIP_BYTES_OF(bytes), id + 2);
+    return SCRIP_OK;
+}
+
+static void say_created(struct tool *tool, const json_t *order)
+{
+    say_order(tool, order);
+    if (json_object_get(order, "phone_token") != NULL) {
+        tool_say(tool, "phone token: %s", text_of(order, "phone_token"));
+    }
+}
+
+static int create(struct tool *tool)
+{
+    char id[40];
+    int32_t amount = 0;
+    json_t *answer = NULL;
+    if (tool_has(tool, "id")) {
+        snprintf(id, sizeof id, "%s", tool_text(tool, "id"));
+    } else if (new_id(id) != SCRIP_OK) {
+        return tool_fail_status(tool, SCRIP_E_RANDOM, "making an order id");
+    }
+    json_t *body = json_pack("{s:s, s:s, s:s}", "id", tool_has(tool, "id") ? tool_text(tool, "id") : id, "card",
+                             tool_text(tool, "card"), "kind", tool_text(tool, "kind"));
+    int code = TOOL_OK;
+    if (strcmp(tool_text(tool, "kind"), "topup") == 0) {
+        code = tool_has(tool, "amount") ? tool_amount(tool, "amount", &amount)
+                                        : tool_usage(tool, "a top-up needs --amount");
+        json_object_set_new(body, "amount", json_integer(amount));
+        json_object_set_new(body, "currency", json_string(tool_text(tool, "currency")));
+    }
+    code = code == TOOL_OK ? tool_http(tool, "POST", "/api/v1/orders", body, "creating the order", &answer) : code;
+    if (code == TOOL_OK) {
+        say_created(tool, answer);
+        put_all(tool, answer);
+    }
+    json_decref(body);
+    json_decref(answer);
+    return code;
+}
+
+const struct tool_command tool_order_create = {
+    .name = "order create",
+    .summary = "order value (or a reading) for a card",
+    .text =
+        "Makes an order for one card. The id is made here and belongs to this intent for ever: the same command with "
+        "the same id changes nothing, so it may be repeated after any failure. The order must be funded before it "
+        "can reach the card.",
+    .options =
+        (const struct tool_option[]){
+            OPTIONS_OF_SERVER,
+            {.name = "card",
+             .kind = TOOL_HEX,
+             .value = "UID",
+             .help = "the card's UID, 14 hex digits",
+             .required = true},
+            {.name = "amount",
+             .kind = TOOL_TEXT,
+             .value = "AMOUNT",
+             .help = "how much, as people write it: 20, 20.50, \"20,50 €\""},
+            {.name = "kind",
+             .kind = TOOL_CHOICE,
+             .value = "KIND",
+             .help = "what for",
+             .choices = "topup read",
+             .initial = "topup"},
+            {.name = "id", .kind = TOOL_TEXT, .value = "ID", .help = "the order's id; else a random one"},
+            {.name = NULL}},
+    .example = "  scrip order create --server https://topup.example --card 04A1B2C3D4E5F6 --amount 20",
+    .run = create,
+};
+
+/* ---- one order ------------------------------------------------------------------------------------------------- */
+
+static int on_order(struct tool *tool, const char *method, const char *action, const json_t *body, const char *what)
+{
+    char path[256];
+    json_t *answer = NULL;
+    snprintf(path, sizeof path, "/api/v1/orders/%.100s%s", tool_text(tool, "id"), action);
+    const int code = tool_http(tool, method, path, body, what, &answer);
+    if (code == TOOL_OK) {
+        say_order(tool, answer);
+        put_all(tool, answer);
+    }
+    json_decref(answer);
+    return code;
+}
+
+static int fund(struct tool *tool)
+{
+    json_t *body = json_pack("{s:s}", "funding_id", tool_text(tool, "payment"));
+    const int code = on_order(tool, "POST", "/fund", body, "funding the order");
+    json_decref(body);
+    return code;
+}
+
+const struct tool_command tool_order_fund = {
+    .name = "order fund",
+    .summary = "say that an order was paid",
+    .text = "Tells the server that the money for an order is there, under the shop's own id of the payment. The same "
+            "payment may be told any number of times; a second payment for the same order is refused.",
+    .operands = ORDER_OPERAND,
+    .options = (const struct tool_option[]){OPTIONS_OF_SERVER,
+                                            {.name = "payment",
+                                             .kind = TOOL_TEXT,
+                                             .value = "ID",
+                                             .help = "the shop's id of the payment",
+                                             .required = true},
+                                            {.name = NULL}},
+    .example = "  scrip order fund o-1 --server https://topup.example --payment p-1",
+    .run = fund,
+};
+
+static int show(struct tool *tool)
+{
+    return on_order(tool, "GET", "", NULL, "asking for the order");
+}
+
+const struct tool_command tool_order_show = {
+    .name = "order show",
+    .summary = "the state of an order",
+    .operands = ORDER_OPERAND,
+    .options = (const struct tool_option[]){OPTIONS_OF_SERVER, {.name = NULL}},
+    .run = show,
+};
+
+static int cancel(struct tool *tool)
+{
+    return on_order(tool, "POST", "/cancel", NULL, "cancelling the order");
+}
+
+const struct tool_command tool_order_cancel = {
+    .name = "order cancel",
+    .summary = "cancel an order that has not reached the card",
+    .text = "Cancels an order and gives the money back. Once value is on its way to the card this is refused: only the "
+            "card's own proof settles the order then, at its next tap.",
+    .operands = ORDER_OPERAND,
+    .options = (const struct tool_option[]){OPTIONS_OF_SERVER, {.name = NULL}},
+    .run = cancel,
+};
+
+static int list(struct tool *tool)
+{
+    char path[256];
+    json_t *answer = NULL;
+    const char *card = tool_text(tool, "card");
+    const char *state = tool_text(tool, "state");
+    snprintf(path, sizeof path, "/api/v1/orders?limit=1000%s%.40s%s%.40s", card != NULL ? "&card=" : "",
+             card != NULL ? card : "", state != NULL ? "&state=" : "", state != NULL ? state : "");
+    const int code = tool_http(tool, "GET", path, NULL, "asking for orders", &answer);
+    if (code == TOOL_OK) {
+        size_t i;
+        json_t *order;
+        json_array_foreach(json_object_get(answer, "orders"), i, order)
+        {
+            say_order(tool, order);
+        }
+        if (json_is_true(json_object_get(answer, "more"))) {
+            tool_note(tool, "there are more: narrow it with --card or --state");
+        }
+        put_all(tool, answer);
+    }
+    json_decref(answer);
+    return code;
+}
+
+const struct tool_command tool_order_list = {
+    .name = "order list",
+    .summary = "orders, of all cards or of one",
+    .options = (const struct tool_option[]){OPTIONS_OF_SERVER,
+                                            {.name = "card", .kind = TOOL_HEX, .value = "UID", .help = "of this card"},
+                                            {.name = "state",
+                                             .kind = TOOL_TEXT,
+                                             .value = "STATE",
+                                             .help = "in this state: created, funded, issued, confirmed ..."},
+                                            {.name = NULL}},
+    .run = list,
+};
+
+/* ---- card register --------------------------------------------------------------------------------------------- */
+
+static int card_register(struct tool *tool)
+{
+    json_t *answer = NULL;
+    json_t *body = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s}", "uid", tool_text(tool, "uid"), "profile",
+                             tool_text(tool, "purse"), "key_version", (json_int_t)tool_number(tool, "key-version", 1),
+                             "transactions", (json_int_t)tool_number(tool, "transactions", 0), "balance", (json_int_t)0,
+                             "currency", tool_text(tool, "currency"));
+    const int code = tool_http(tool, "POST", "/api/v1/cards", body, "registering the card", &answer);
+    if (code == TOOL_OK) {
+        tool_say(tool, "card %s is registered as %s", tool_text(tool, "uid"), tool_text(tool, "purse"));
+        put_all(tool, answer);
+    }
+    json_decref(body);
+    json_decref(answer);
+    return code;
+}
+
+const struct tool_command tool_card_register = {
+    .name = "card register",
+    .summary = "tell the server about a card that was personalised",
+    .text =
+        "Registers a card by UID and profile, so that orders can be made for it. card new prints both, and how many "
+        "transactions personalisation took. The same call may be repeated.",
+    .operands = (const struct tool_option[]){{.name = "uid",
+                                              .kind = TOOL_HEX,
+                                              .value = "UID",
+                                              .help = "the card's UID, 14 hex digits",
+                                              .required = true},
+                                             {.name = NULL}},
+    .options = (const struct tool_option[]){OPTIONS_OF_SERVER,
+                                            TOOL_OPTION_PURSE,
+                                            {.name = "key-version",
+                                             .kind = TOOL_NUMBER,
+                                             .value = "VERSION",
+                                             .help = "version of the keys on it",
+                                             .initial = "1"},
+                                            {.name = "transactions",
+                                             .kind = TOOL_NUMBER,
+                                             .value = "COUNT",
+                                             .help = "its transaction counter after personalisation",
+                                             .initial = "0"},
+                                            {.name = NULL}},
+    .run = card_register,
+};
