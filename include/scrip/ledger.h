@@ -74,16 +74,16 @@ enum scrip_status scrip_ledger_idle(struct scrip_ledger *ledger);
 
 struct scrip_ledger_card {
     uint8_t uid[7];
-    char profile[32];                   /**< name of the profile: "an12113", "split", "ev1", ... */
-    bool tmac;                          /**< has a Transaction MAC file */
-    bool marked;                        /**< topped up with EV1 batches */
-    bool unlogged;                      /**< debits leave no log entry (smallest debit) */
-    uint32_t key_version;               /**< of the diversified keys on the card */
-    uint32_t issue_no;                  /**< number of the newest issue; 0: none yet */
-    uint32_t tmc;                       /**< highest TMC seen; at enrolment: the TMC after personalisation */
-    uint32_t committed;                 /**< newest reference proved on the card */
-    bool held;                          /**< nothing settles or is issued until an operator releases it */
-    bool denied;                        /**< deny-listed: settles, but is issued nothing */
+    char profile[32];     /**< name of the profile: "an12113", "split", "ev1", ... */
+    bool tmac;            /**< has a Transaction MAC file */
+    bool marked;          /**< topped up with EV1 batches */
+    bool unlogged;        /**< debits leave no log entry that the server can read (smallest debit, or no right to) */
+    uint32_t key_version; /**< of the diversified keys on the card */
+    uint32_t issue_no;    /**< number of the newest issue; 0: none yet */
+    uint32_t tmc;         /**< highest TMC seen; at enrolment: the TMC after personalisation */
+    uint32_t committed;   /**< newest reference proved on the card */
+    bool held;            /**< nothing settles or is issued until an operator releases it */
+    bool denied;          /**< deny-listed: settles, but is issued nothing */
     char reason[SCRIP_LEDGER_TEXT_MAX]; /**< why it is held or denied */
     int64_t card_float;                 /**< balance of the card's account */
     bool seen;                          /**< a session has shown `seen_balance` at `seen_tmc` */

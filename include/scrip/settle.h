@@ -179,7 +179,7 @@ struct scrip_settle_issue {
     uint32_t amount;         /**< minor units */
     bool tmac;               /**< the card has a Transaction MAC file */
     bool marked;             /**< EV1 batch: a finished record has SCRIP_SETTLE_MARK */
-    bool unlogged;           /**< debits of this profile leave no log entry, so they cannot explain the TMC */
+    bool unlogged;           /**< debits leave no log entry that the server can read, so none explains the TMC */
     uint32_t tmc_issued;     /**< highest TMC known when it was issued */
     uint32_t tmc_highest;    /**< highest TMC known now */
 };
