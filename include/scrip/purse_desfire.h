@@ -68,6 +68,7 @@ struct scrip_desfire_purse {
     bool long_codes;     /**< AD 8D AB 8B instead of BD 3D BB 3B */
     bool smallest_debit; /**< debits are Debit and Commit only */
     bool log_by_server;  /**< the top-up key may read the transaction log */
+    bool header_open;    /**< the header is a standard file that everybody may read (written without commit) */
 };
 
 /** How a purse is laid out by personalisation. */
@@ -99,6 +100,10 @@ enum scrip_status scrip_desfire_profile_make(const char *name, struct scrip_desf
 
 /** Longest text of scrip_desfire_profile_name with its final NUL. */
 #define SCRIP_PROFILE_NAME_MAX 40U
+
+/** The name that scrip_desfire_profile_make takes, options included. @return SCRIP_OK; SCRIP_E_SPACE */
+enum scrip_status scrip_desfire_profile_name(const struct scrip_desfire_profile *profile,
+                                             char out[SCRIP_PROFILE_NAME_MAX]);
 
 /** The profile of a card from its header's profile byte. @return as scrip_desfire_profile_make */
 enum scrip_status scrip_desfire_profile_of_id(uint8_t id, struct scrip_desfire_profile *profile);
@@ -219,6 +224,7 @@ struct scrip_desfire_tap {
     struct scrip_desfire_facts facts;
     uint8_t items[SCRIP_BATCH_COMMANDS]; /* what each command that is out was for */
     uint8_t item_count;
+    uint8_t role; /* of the authentication begun last */
 };
 
 /** A card has come.
@@ -272,7 +278,8 @@ enum {
  *  (take answers SCRIP_E_WAIT, continue) unless SCRIP_READ_LAST is given: then continuation frames are put into the
  * same batch, and the session is over afterwards.
  *  @param what     SCRIP_READ_*
- *  @param records  newest records of each log, 1..10; 0: all. With short codes a single record is known to fit a frame
+ *  @param records  newest records of each log, 1..10; 0: all. With short codes that many single records,
+ *                 each of which fits a frame. More than there are: the card refuses and the session is over
  *  @return SCRIP_OK; SCRIP_E_WAIT: read the rest after taking what is out (nothing was appended); SCRIP_E_SPACE */
 enum scrip_status scrip_desfire_tap_read(struct scrip_desfire_tap *tap, struct scrip_batch *batch, unsigned what,
                                          unsigned records);

@@ -1,4 +1,6 @@
-/* Authentication, the host's side. Between part 2 and the card's proof lies one trip to the card; where the session
+/* Authentication, the host's side. Commands of an older session may be in the batch before part 1; their responses come
+ * before the challenge, so that session ends when the challenge is taken.
+ * Between part 2 and the card's proof lies one trip to the card; where the session
  * keys are known without the proof (EV1, D40, NonFirst) the session begins at once and the proof is checked when it
  * comes. */
 #include "private.h"
@@ -8,16 +10,6 @@
 #define INS_EXTERNAL_AUTH   0x82U
 #define INS_INTERNAL_AUTH   0x88U
 #define ISO_REFERENCE_LOCAL 0x80U
-
-/* A first authentication leaves the old session behind, so all its responses must be in. */
-static enum scrip_status leave_session(struct scrip_desfire_term *term)
-{
-    if (scrip_desfire_term_in_session(term) && term->pending_count > 0) {
-        return SCRIP_E_WAIT;
-    }
-    scrip_desfire_sm_end(&term->session);
-    return SCRIP_OK;
-}
 
 static bool des_family(enum scrip_cipher cipher)
 {
@@ -58,9 +50,7 @@ enum scrip_status scrip_desfire_term_auth_ask(struct scrip_desfire_term *term, s
     }
     SCRIP_TRY(term_room(term, batch, 1, params.len + 6));
     const bool keeps = cmd == CMD_AUTH_EV2_NONFIRST;
-    if (!keeps) {
-        SCRIP_TRY(leave_session(term));
-    } else if (term->session.sm != sm) {
+    if (keeps && term->session.sm != sm) {
         return SCRIP_E_STATE;
     }
     SCRIP_TRY(term_wrap(batch, cmd, scrip_buf_bytes(&params)));
@@ -81,7 +71,6 @@ enum scrip_status scrip_desfire_term_iso_auth_ask(struct scrip_desfire_term *ter
         return SCRIP_E_ARGUMENT;
     }
     SCRIP_TRY(term_room(term, batch, 1, 5));
-    SCRIP_TRY(leave_session(term));
     SCRIP_TRY(term_good(batch, 0x9000));
     SCRIP_TRY(scrip_batch_add(batch, scrip_bytes((const uint8_t[]){0, INS_GET_CHALLENGE, 0, 0, random_len}, 5)));
     (void)term_push(term, KIND_CHALLENGE, INS_GET_CHALLENGE, 1);
@@ -118,6 +107,9 @@ enum scrip_status scrip_desfire_term_auth_challenge(struct scrip_desfire_term *t
     term->auth.challenge_len = (uint8_t)data.len;
     term->auth.stage = STAGE_CHALLENGED;
     term_pop(term);
+    if (term->auth.first) { /* all that the session before had asked is answered by now */
+        scrip_desfire_sm_end(&term->session);
+    }
     return SCRIP_OK;
 }
 

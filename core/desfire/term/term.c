@@ -203,9 +203,16 @@ enum scrip_status scrip_desfire_term_ask(struct scrip_desfire_term *term, struct
     if (call->params.len > WRAPPED_MAX - GROWTH || (is_one_apdu(row) && call->params.len > SHORT_LC - GROWTH)) {
         return SCRIP_E_SPACE;
     }
+    const bool selects = row->comm == SCRIP_DESFIRE_COMM_NONE;
+    if (!selects && (term->auth.stage == STAGE_ASKED || term->auth.stage == STAGE_CHALLENGED)) {
+        return SCRIP_E_STATE; /* the card would break the authentication off */
+    }
+    if (!selects && term->auth.stage == STAGE_ANSWERED && !term->auth.begun) {
+        return SCRIP_E_WAIT; /* no session keys before the card's proof */
+    }
     const size_t apdus = frames_most(term, row, call);
     SCRIP_TRY(term_room(term, batch, apdus + call->follow, call->params.len + GROWTH + SHELL * (apdus + call->follow)));
-    if (row->comm == SCRIP_DESFIRE_COMM_NONE) { /* a selection: it leaves the session behind */
+    if (selects) { /* the session is left behind */
         if (scrip_desfire_term_in_session(term) && term->pending_count > 0) {
             return SCRIP_E_WAIT;
         }

@@ -1,0 +1,74 @@
+/* job.h: an operation as a row of steps. Each step asks for one batch and takes its responses; a step that asks for
+ * nothing is passed over. */
+#ifndef SCRIP_WALLET_JOB_H
+#define SCRIP_WALLET_JOB_H
+
+#include "tap.h"
+#include <scrip/wallet.h>
+
+struct job {
+    struct scrip_desfire_tap tap;
+    const struct step *steps;
+    uint8_t step;
+    bool continuing;
+    bool done;       /* the remaining steps are not needed */
+    uint8_t role;    /* enum scrip_purse_role of the operation */
+    uint8_t key[16]; /* of the authentication under way */
+    bool by_id;      /* the UID is random: met with the identification key first */
+    struct scrip_purse_debit debit;
+    struct scrip_purse_topup topup;
+    struct scrip_journal_line line;
+    /* personalisation */
+    bool exists;       /* an application is there already */
+    uint8_t picc_type; /* key type bits of KS2 */
+    uint8_t phase;
+};
+
+struct step {
+    /** Append commands. NULL ends the row. */
+    enum scrip_status (*ask)(struct scrip_purse_job *job, struct scrip_batch *batch);
+    /** Take responses; NULL: all of them, any failure ends the job. */
+    enum scrip_status (*take)(struct scrip_purse_job *job, const struct scrip_replies *replies);
+};
+
+static inline struct job *job_of(struct scrip_purse_job *job)
+{
+    return (struct job *)(void *)&job->state;
+}
+
+/** The job is over: say how. @return `status` */
+enum scrip_status job_end(struct scrip_purse_job *job, enum scrip_outcome outcome, enum scrip_status status);
+
+/** Take everything that is out into facts. Keeps what went wrong in the result. */
+enum scrip_status job_take(struct scrip_purse_job *job, const struct scrip_replies *replies);
+
+/** The card's own key of a role. */
+enum scrip_status job_key(struct scrip_purse_job *job, enum scrip_purse_role role, bool diversified, uint8_t out[16]);
+
+/** Fresh RndA. */
+enum scrip_status job_random(struct scrip_purse_job *job, uint8_t out[16]);
+
+/* The four steps with which every operation on a personalised card begins. */
+enum scrip_status job_meet(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status job_meet_answer(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status job_open(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status job_answer(struct scrip_purse_job *job, struct scrip_batch *batch);
+#define JOB_OPENING                                                                                                    \
+    {job_meet, NULL}, {job_meet_answer, NULL}, {job_open, NULL},                                                       \
+    {                                                                                                                  \
+        job_answer, NULL                                                                                               \
+    }
+
+/** Reads for settling own intents, and settling them (settle.c). */
+enum scrip_status job_settle_ask(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status job_settle_ask_more(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status job_settle_take(struct scrip_purse_job *job, const struct scrip_replies *replies);
+
+/* Rows of steps. */
+extern const struct step steps_balance[];
+extern const struct step steps_history[];
+extern const struct step steps_spend[]; /* debit and credit */
+extern const struct step steps_recover[];
+extern const struct step steps_personalise[];
+
+#endif

@@ -1,0 +1,19 @@
+/* The families of this program, in the order in which a card is tried. */
+#include <scrip/wallet.h>
+
+static const struct scrip_purse_family *const families[] = {&scrip_purse_desfire};
+
+const struct scrip_purse_family *scrip_purse_family_at(size_t i)
+{
+    return i < sizeof families / sizeof families[0] ? families[i] : NULL;
+}
+
+const struct scrip_purse_family *scrip_purse_identify(const struct scrip_card_info *card)
+{
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        if (families[i]->identify(card)) {
+            return families[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,155 @@
+/* wallet.h: the purse that all card families share: identify, balance, debit, credit, history, recover, personalise.
+ * One adapter per family behind one table of functions; a terminal links the adapters it needs.
+ *
+ * A job is one of these operations on one card. It is a flow (batch.h): scrip_run carries it out on a link, and its
+ * result says what to tell the customer, what our side or the card found wrong, and the figures. */
+#ifndef SCRIP_WALLET_H
+#define SCRIP_WALLET_H
+
+#include <scrip/batch.h>
+#include <scrip/host.h>
+#include <scrip/journal.h>
+#include <scrip/purse_desfire.h>
+
+/** What the customer is told. Apart from any status: a declined purchase is no failure of ours. */
+enum scrip_outcome {
+    SCRIP_OUTCOME_ASK_AGAIN, /**< nothing is certain or nothing happened: present the card again */
+    SCRIP_OUTCOME_ACCEPTED,  /**< done, and proved */
+    SCRIP_OUTCOME_DECLINED,  /**< will not be done: not enough value, limit, wrong card; nothing was taken */
+};
+
+/** "accepted", "declined", "ask again". Static memory. */
+const char *scrip_outcome_name(enum scrip_outcome outcome);
+
+/** Operations. A family may lack some: scrip_purse_family.can. */
+enum scrip_purse_operation {
+    SCRIP_PURSE_BALANCE,
+    SCRIP_PURSE_DEBIT,       /**< take an amount, at a terminal */
+    SCRIP_PURSE_CREDIT,      /**< give an amount, at a trusted terminal */
+    SCRIP_PURSE_HISTORY,     /**< balance and both logs */
+    SCRIP_PURSE_RECOVER,     /**< settle this terminal's own unanswered commits on this card */
+    SCRIP_PURSE_PERSONALISE, /**< lay the purse out on a card; a half-made one is deleted and made anew */
+    SCRIP_PURSE_OPERATIONS
+};
+
+/** "balance", "debit" … Static memory. */
+const char *scrip_purse_operation_name(enum scrip_purse_operation operation);
+
+/** What a job needs. Borrowed until the job is over. */
+struct scrip_purse_request {
+    struct scrip_card_info card;                 /**< who came, from the link */
+    const struct scrip_desfire_profile *profile; /**< DESFire: how its purses are laid out */
+    struct scrip_purse_keys keys;
+    struct scrip_random random;
+    struct scrip_journal *journal; /**< debit, credit, recover: the terminal's; NULL elsewhere */
+    uint8_t timestamp[8];          /**< now, BCD; see scrip_purse_timestamp */
+    int32_t amount;                /**< debit, credit: above 0, minor units; personalise: value to
+                                              begin with, 0 or more */
+    uint32_t reference;            /**< credit: issue number of the order in the book */
+    bool skip_flush;         /**< debit, credit: leave out the two commands that kill pending changes, and the reads
+                                  before them: the seven commands of AN12113 and nothing else */
+    uint8_t new_key_version; /**< personalise: version byte of the keys written */
+    const struct scrip_purse_header *header; /**< personalise */
+};
+
+/** One entry of the history. */
+struct scrip_purse_entry {
+    bool is_topup;
+    uint8_t timestamp[8];
+    uint8_t reader[4];  /**< debits */
+    uint32_t reference; /**< top-ups; 0: the opening record of personalisation */
+    bool unfinished;    /**< EV1 top-up without its mark: the card must be held */
+    int32_t amount;
+};
+
+#define SCRIP_PURSE_ENTRIES (2U * SCRIP_PURSE_LOG_RECORDS)
+
+/** What came of a job. */
+struct scrip_purse_result {
+    enum scrip_outcome outcome;
+    enum scrip_status status;             /**< why not accepted; SCRIP_OK when it was */
+    struct scrip_desfire_failure failure; /**< what the card refused, if it did */
+    enum scrip_purse_role role;           /**< key in use when it failed */
+    bool committed;                       /**< the change is on the card for certain */
+    bool commit_open;                     /**< a commit left and was not answered: the journal has it as an intent */
+    bool recovered;  /**< debit: this terminal's earlier, unanswered commit was found on the card and
+                          counts for this one: nothing was taken now */
+    uint8_t settled; /**< intents of this card that were settled on the way */
+    bool has_uid;
+    uint8_t uid[7];
+    bool has_balance;
+    int32_t balance_before;
+    int32_t balance;   /**< after */
+    uint64_t sequence; /**< journal line, 0: none */
+    bool has_tmc;
+    uint32_t tmc;
+    uint8_t tmv[8];
+    uint8_t entries;
+    struct scrip_purse_entry history[SCRIP_PURSE_ENTRIES]; /**< newest first */
+    struct scrip_purse_header header;                      /**< history */
+    bool has_header;
+};
+
+struct scrip_purse_family;
+
+/** Bytes of a family's own state in a job. */
+#define SCRIP_PURSE_JOB_STATE 8192U
+
+/** A job. Start with scrip_purse_begin, run `flow`, read `result`, then scrip_purse_end. */
+struct scrip_purse_job {
+    struct scrip_flow flow; /**< for scrip_run(&job->flow, link) */
+    struct scrip_purse_result result;
+    const struct scrip_purse_family *family;
+    const struct scrip_purse_request *request;
+    enum scrip_purse_operation operation;
+    union { /* private to the family */
+        uint64_t align;
+        uint8_t bytes[SCRIP_PURSE_JOB_STATE];
+    } state;
+};
+
+/** One card family. */
+struct scrip_purse_family {
+    const char *name;  /**< "desfire" */
+    const char *about; /**< one line */
+    unsigned can;      /**< bits 1 << enum scrip_purse_operation */
+    /** Could this card be one of ours, from what its activation shows? */
+    bool (*identify)(const struct scrip_card_info *card);
+    /** Prepare the job's flow. @return SCRIP_OK; SCRIP_E_UNSUPPORTED; SCRIP_E_ARGUMENT */
+    enum scrip_status (*begin)(struct scrip_purse_job *job);
+};
+
+/** The adapter of MIFARE DESFire (target scrip_wallet_desfire). */
+extern const struct scrip_purse_family scrip_purse_desfire;
+
+/** Family `i` of all that are linked into `scrip_wallet`. @return NULL behind the last */
+const struct scrip_purse_family *scrip_purse_family_at(size_t i);
+
+/** The first family that a card could belong to. @return NULL: none */
+const struct scrip_purse_family *scrip_purse_identify(const struct scrip_card_info *card);
+
+/** Begin an operation on a card.
+ *  @return SCRIP_OK: run job->flow; SCRIP_E_UNSUPPORTED: this family cannot do that; SCRIP_E_ARGUMENT: the request
+ * lacks something */
+enum scrip_status scrip_purse_begin(struct scrip_purse_job *job, const struct scrip_purse_family *family,
+                                    enum scrip_purse_operation operation, const struct scrip_purse_request *request);
+
+/** Begin, run on a link, and clear all keys. The result is kept in `job->result`.
+ *  @return job->result.status; a link's own failure is put there too */
+enum scrip_status scrip_purse_run(struct scrip_purse_job *job, const struct scrip_purse_family *family,
+                                  enum scrip_purse_operation operation, const struct scrip_purse_request *request,
+                                  struct scrip_link *link);
+
+/** Clear keys. The result stays. */
+void scrip_purse_end(struct scrip_purse_job *job);
+
+/** The journal line of a debit as the purse's debit, to rebuild its TMI.
+ *  @return SCRIP_OK; SCRIP_E_ARGUMENT: not a debit */
+enum scrip_status scrip_purse_line_debit(const struct scrip_journal_line *line, struct scrip_purse_debit *debit);
+
+/** Does a journal line's TMV verify? The purse is found by the line's profile number.
+ *  @return SCRIP_OK; SCRIP_E_MAC; SCRIP_E_WAIT: the line has no TMV (an intent, or settled later);
+ *          SCRIP_E_UNSUPPORTED: its profile has no Transaction MAC; SCRIP_E_NOT_FOUND: no such profile */
+enum scrip_status scrip_purse_line_verify(const struct scrip_journal_line *line, const uint8_t tmac_key[16]);
+
+#endif
