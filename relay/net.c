@@ -14,6 +14,7 @@ struct relay_net {
     struct curl_slist *headers;        /* the usual ones */
     struct curl_slist *resume_headers; /* with X-Admin-Resume */
     char url[4096];
+    char error[CURL_ERROR_SIZE];
     char next_uri[SCRIP_RELAY_URI_MAX];
     bool has_next;
     bool ours;
@@ -119,6 +120,7 @@ static void set_options(struct relay_net *net, const struct scrip_relay_run *run
     CURL *curl = net->curl;
     const long timeout = run->http_timeout_ms != 0 ? (long)run->http_timeout_ms : 30000L;
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, net->error);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout);
@@ -187,7 +189,10 @@ void relay_net_post(struct relay_net *net, const char *path, struct scrip_bytes 
     curl_easy_setopt(net->curl, CURLOPT_POST, 1L);
     curl_easy_setopt(net->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
     curl_easy_setopt(net->curl, CURLOPT_POSTFIELDS, body.len != 0 ? (const char *)body.at : "");
-    if (curl_easy_perform(net->curl) != CURLE_OK) {
+    net->error[0] = '\0';
+    const CURLcode done = curl_easy_perform(net->curl);
+    if (done != CURLE_OK) {
+        http->error = net->error[0] != '\0' ? net->error : curl_easy_strerror(done);
         return;
     }
     long code = 0;

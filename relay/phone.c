@@ -99,7 +99,7 @@ static void request_again(struct scrip_relay *relay, uint32_t retry_after_ms)
     relay->attempts++;
     const uint64_t elapsed = relay->now_ms - relay->request_ms;
     if (elapsed + pause > otherwise(relay->config.give_up_ms, 120000)) {
-        relay_done(relay, SCRIP_RELAY_UNREACHED, "the server was not reached in time");
+        relay_done(relay, SCRIP_RELAY_UNREACHED, relay->net_error);
         return;
     }
     relay->sleep_ms = pause;
@@ -199,7 +199,9 @@ static void answered(struct scrip_relay *relay, const struct scrip_relay_http *h
     } else if (relay->restored) {
         order_resume(relay); /* that card session is gone: none of its batches may run */
     } else if (strcmp(http->next_uri, relay->uri) == 0) {
-        request_again(relay, http->retry_after_ms); /* a step that was carried out: its stored answer again */
+        /* A step that was carried out: its stored answer again. */
+        relay_text_set(relay->net_error, sizeof relay->net_error, "the server repeats a step that is done");
+        request_again(relay, http->retry_after_ms);
     } else if (strcmp(http->next_uri, relay->order_uri) == 0 || step_is_done(relay, http->next_uri)) {
         order_restart(relay, "the server repeats steps that are done");
     } else {
@@ -247,6 +249,19 @@ static void refused(struct scrip_relay *relay, const struct scrip_relay_http *ht
     relay_done(relay, SCRIP_RELAY_REFUSED, why);
 }
 
+/* Why a request has to be sent again, for when that does not help either. */
+static void net_error_keep(struct scrip_relay *relay, const struct scrip_relay_http *http)
+{
+    const char *text = http->error;
+    if (http->code >= 400) {
+        text = "the server is busy or has a failure of its own";
+    } else if (http->code != 0) {
+        text = "what answered is not a top-up server";
+    }
+    relay_text_set(relay->net_error, sizeof relay->net_error,
+                   text != NULL ? text : "the server was not reached in time");
+}
+
 /* No answer, or one that says nothing about our request: the same again. */
 static bool is_passing(const struct scrip_relay_http *http)
 {
@@ -269,6 +284,7 @@ void scrip_relay_responded(struct scrip_relay *relay, uint64_t now_ms, const str
         relay->http_code = http->code;
     }
     if (is_passing(http)) {
+        net_error_keep(relay, http);
         request_again(relay, http->retry_after_ms);
     } else if (http->code == 200 || http->code == 204) {
         answered(relay, http);

@@ -70,6 +70,7 @@ struct scrip_relay_http {
     const char *next_uri;    /**< X-Admin-Next-URI, or NULL */
     uint32_t retry_after_ms; /**< Retry-After, 0 if none */
     struct scrip_bytes body; /**< borrowed for the call */
+    const char *error;       /**< with code 0: what failed, for people; may be NULL */
 };
 
 enum scrip_relay_outcome {
@@ -143,6 +144,7 @@ struct scrip_relay {
     char uri[SCRIP_RELAY_URI_MAX];
     char text[SCRIP_RELAY_TEXT_MAX];
     char why[SCRIP_RELAY_TEXT_MAX];
+    char net_error[SCRIP_RELAY_TEXT_MAX]; /* of the last attempt */
     uint8_t preamble[SCRIP_RELAY_PREAMBLE_MAX];
     uint8_t body[SCRIP_RELAY_BODY_MAX];
     uint8_t script[SCRIP_RELAY_BODY_MAX];
