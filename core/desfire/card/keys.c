@@ -139,7 +139,7 @@ uint8_t desfire_roll_key_set(struct scrip_desfire_card *card, struct command *cm
         return DF_PARAMETER_ERROR;
     }
     app->is.active = stored;
-    app->is.ks2 = (uint8_t)((app->is.ks2 & ((1U << KS2_TYPE_SHIFT) - 1U)) | set.type << KS2_TYPE_SHIFT);
+    app->is.ks2 = (uint8_t)((app->is.ks2 & 0x3FU) | (unsigned)set.type << KS2_TYPE_SHIFT);
     app_store(card, app);
     cmd->protection.no_mac_back = true;
     reply->ends_session = true;
