@@ -22,11 +22,12 @@ void scrip_sm_d40_receive(const struct scrip_block *block, size_t count, uint8_t
 {
     const size_t len = scrip_block_len(block);
     for (size_t i = count * len; i > 0; i -= len) { /* from the end, so that the cipher text before is still there */
-        uint8_t *at = data + i - len;
+        uint8_t *at = data + (i - len);
         scrip_block_encrypt(block, 1, at, at);
         if (i > len) {
+            const uint8_t *before = at - len;
             for (size_t k = 0; k < len; k++) {
-                at[k] ^= at[k - len];
+                at[k] ^= before[k];
             }
         }
     }
