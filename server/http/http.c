@@ -11,11 +11,11 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <scrip/server.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -302,12 +302,13 @@ static void run_queue(struct scrip_http *http)
 
 enum scrip_status scrip_http_step(struct scrip_http *http, int timeout_ms)
 {
-    struct epoll_event event;
+    struct pollfd ready = {.fd = http->epoll, .events = POLLIN};
     MHD_UNSIGNED_LONG_LONG wanted = 0;
     if (MHD_get_timeout(http->daemon, &wanted) == MHD_YES && (timeout_ms < 0 || wanted < (unsigned)timeout_ms)) {
         timeout_ms = (int)wanted;
     }
-    if (epoll_wait(http->epoll, &event, 1, http->queued > 0 ? 0 : timeout_ms) < 0 && errno != EINTR) {
+    /* Not epoll_wait: the library's events are edge-triggered, and taking one here would lose it. */
+    if (poll(&ready, 1, http->queued > 0 ? 0 : timeout_ms) < 0 && errno != EINTR) {
         return SCRIP_E_NETWORK;
     }
     if (MHD_run(http->daemon) != MHD_YES) {
@@ -403,12 +404,12 @@ static enum scrip_status start(struct scrip_http *http)
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     const unsigned idle = http->config.idle_timeout_s == 0 ? IDLE_DEFAULT_S : http->config.idle_timeout_s;
     const unsigned many = http->config.connections == 0 ? CONNECTIONS_MANY : http->config.connections;
-    http->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_access, http, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&at,
-        MHD_OPTION_URI_LOG_CALLBACK, call_begin, http, MHD_OPTION_NOTIFY_COMPLETED, call_end, http,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, idle,
-        MHD_OPTION_CONNECTION_LIMIT, many, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_LISTEN_BACKLOG_SIZE,
-        1024U, MHD_OPTION_ARRAY, http->cert != NULL ? tls : none, MHD_OPTION_END);
+    http->daemon =
+        MHD_start_daemon(flags, 0, NULL, NULL, on_access, http, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)(void *)&at,
+                         MHD_OPTION_URI_LOG_CALLBACK, call_begin, http, MHD_OPTION_NOTIFY_COMPLETED, call_end, http,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, idle,
+                         MHD_OPTION_CONNECTION_LIMIT, many, MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024U, MHD_OPTION_ARRAY,
+                         http->cert != NULL ? tls : none, MHD_OPTION_END);
     return http->daemon == NULL ? SCRIP_E_NETWORK : SCRIP_OK;
 }
 

@@ -48,6 +48,7 @@ void evidence_of_session(const struct ota *ota, struct scrip_settle_evidence *ev
     evidence->tmc = facts->tmc;
     evidence->has_balance = (facts->has & SCRIP_FACT_BALANCE) != 0;
     evidence->balance = facts->balance;
+    memcpy(evidence->session, ota->digest, sizeof evidence->session);
     add_logs(facts, evidence);
 }
 
@@ -101,12 +102,29 @@ enum scrip_status evidence_of_batch(struct ota *ota, const struct scrip_purse_to
     evidence->commit_ok = (facts->has & SCRIP_FACT_COMMITTED) != 0;
     evidence->has_tmc = (facts->has & SCRIP_FACT_COMMIT_TMV) != 0;
     evidence->tmc = facts->commit_tmc;
+    memcpy(evidence->tmv, facts->commit_tmv, sizeof evidence->tmv);
+    memcpy(evidence->session, ota->digest, sizeof evidence->session);
     if (evidence->has_tmc) {
         SCRIP_TRY(check_tmv(ota, topup, evidence));
     }
     add_balance_after(facts, topup, evidence);
-    add_logs(facts, evidence);
     return SCRIP_OK;
+}
+
+enum scrip_status ota_harvest(struct ota *ota)
+{
+    struct scrip_settle_evidence evidence;
+    struct scrip_ledger_settlement settlement;
+    memset(&evidence, 0, sizeof evidence);
+    evidence.source = SCRIP_SOURCE_SESSION;
+    evidence.session_issue_no = ota->card.issue_no;
+    memcpy(evidence.session, ota->digest, sizeof evidence.session);
+    add_logs(&ota->tap.facts, &evidence);
+    if (!evidence.has_debits) {
+        return SCRIP_OK;
+    }
+    const enum scrip_status status = scrip_ledger_settle(ota->context->ledger, ota->order.uid, &evidence, &settlement);
+    return status == SCRIP_E_STALE || status == SCRIP_E_HELD ? SCRIP_OK : status;
 }
 
 static void count_settlement(struct counters *counters, const struct scrip_ledger_settlement *settlement)

@@ -56,6 +56,7 @@ struct session {
     bool settled;        /* evidence was taken in this session */
     uint32_t issue_no;   /* the card's newest issue number when part 2 was made */
     uint32_t tmc_floor;  /* its highest TMC then */
+    uint32_t reference;  /* of the issue whose batch was sent; 0: none */
     char order_id[SCRIP_LEDGER_ID_MAX + 1];
 };
 
@@ -100,6 +101,10 @@ void evidence_of_session(const struct ota *ota, struct scrip_settle_evidence *ev
 /** What the answers to a top-up's batch prove. */
 enum scrip_status evidence_of_batch(struct ota *ota, const struct scrip_purse_topup *topup, enum scrip_status taken,
                                     struct scrip_settle_evidence *evidence);
+
+/** Hand the debits that were read beside a top-up to the ledger. Only once nothing of the card is open: then the log is
+ *  just a list of debits. */
+enum scrip_status ota_harvest(struct ota *ota);
 
 /** Give evidence to the ledger and count what came of it. @return as scrip_ledger_settle */
 enum scrip_status ota_settle(struct ota *ota, const struct scrip_settle_evidence *evidence,

@@ -20,6 +20,7 @@ enum scrip_status session_save(const struct session *session, const struct scrip
     SCRIP_TRY(scrip_buf_add(out, session->order_id, id_len));
     SCRIP_TRY(scrip_buf_add_le(out, session->issue_no, 4));
     SCRIP_TRY(scrip_buf_add_le(out, session->tmc_floor, 4));
+    SCRIP_TRY(scrip_buf_add_le(out, session->reference, 4));
     return scrip_desfire_tap_save(tap, out);
 }
 
@@ -33,7 +34,7 @@ enum scrip_status session_load(struct session *session, struct scrip_bytes *in)
         return SCRIP_E_FORMAT;
     }
     SCRIP_TRY(scrip_bytes_take(in, head.at[7], &id));
-    SCRIP_TRY(scrip_bytes_take(in, 8, &numbers));
+    SCRIP_TRY(scrip_bytes_take(in, 12, &numbers));
     *session = (struct session){
         .stage = head.at[0],
         .restarts = head.at[1],
@@ -44,6 +45,7 @@ enum scrip_status session_load(struct session *session, struct scrip_bytes *in)
         .settled = (head.at[6] & FLAG_SETTLED) != 0,
         .issue_no = scrip_get_le32(numbers.at),
         .tmc_floor = scrip_get_le32(numbers.at + 4),
+        .reference = scrip_get_le32(numbers.at + 8),
     };
     memcpy(session->order_id, id.at, id.len);
     return SCRIP_OK;

@@ -205,7 +205,7 @@ static void fill_issue(const struct ota *ota, struct scrip_ledger_issue *issue)
 {
     struct scrip_purse_topup topup = {
         .amount = (int32_t)ota->order.amount,
-        .reference = ota->session.issue_no + 1U,
+        .reference = scrip_ledger_next_reference(&ota->card),
     };
     memset(issue, 0, sizeof *issue);
     scrip_purse_timestamp(ota->context->now_ms, topup.timestamp);
@@ -269,6 +269,7 @@ static enum scrip_status issue_topup(struct ota *ota)
         ota->context->server->counters.repeated++;
     }
     topup_of_issue(&ota->issue, &topup);
+    ota->session.reference = topup.reference;
     SCRIP_TRY(append_topup(ota, &topup));
     ota->context->response->made_durable |= SCRIP_DURABLE_ISSUED;
     return ota_go_on(ota, OTA_RESULT);
@@ -324,6 +325,9 @@ static enum scrip_status answer_result(struct ota *ota, enum scrip_status status
     }
     SCRIP_TRY(status);
     SCRIP_TRY(ota_reload(ota));
+    if (settlement->event == SCRIP_EVENT_PROOF_COMMIT) {
+        SCRIP_TRY(ota_harvest(ota));
+    }
     const bool open = ota->order.state == SCRIP_STATE_ISSUED;
     return open && settlement->event == SCRIP_EVENT_UNDECIDED ? ask_again(ota) : ota_over(ota);
 }
@@ -337,8 +341,8 @@ enum scrip_status take_result(struct ota *ota, enum scrip_status taken)
     if (taken == SCRIP_E_STORE || taken == SCRIP_E_KEY) {
         return ota_failed(ota, taken);
     }
-    const uint32_t reference = ota->session.issue_no + 1U;
-    const enum scrip_status found = scrip_ledger_issue_get(ota->context->ledger, ota->order.uid, reference, &issue);
+    const enum scrip_status found =
+        scrip_ledger_issue_get(ota->context->ledger, ota->order.uid, ota->session.reference, &issue);
     if (found == SCRIP_E_NOT_FOUND || (found == SCRIP_OK && strcmp(issue.order_id, ota->order.id) != 0)) {
         return problem(ota->context, SCRIP_PROBLEM_SESSION_OVER, NULL);
     }
