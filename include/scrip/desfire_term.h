@@ -109,7 +109,8 @@ enum scrip_status scrip_desfire_term_ask(struct scrip_desfire_term *term, struct
                                          const struct scrip_desfire_call *call);
 
 /** Open the response of the oldest command. Not for the two responses of an authentication: those have their own.
- *  @param out receives the plain data; may be NULL when none is wanted
+ *  @param out receives the plain data; may be NULL when none is wanted. A response in several frames is opened in
+ *             place: give it 32 bytes more than the data
  *  @return SCRIP_OK; SCRIP_E_WAIT: the response goes on, see scrip_desfire_term_continue; SCRIP_E_CARD: refused, see
  *          `failure`; SCRIP_E_TORN: sent but not answered; SCRIP_E_NO_CARD: not sent or its answer withheld;
  *          SCRIP_E_MAC, SCRIP_E_LENGTH, SCRIP_E_FORMAT: not what this card may answer, the session is over;

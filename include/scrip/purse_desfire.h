@@ -291,7 +291,8 @@ enum scrip_status scrip_desfire_tap_read(struct scrip_desfire_tap *tap, struct s
 enum scrip_status scrip_desfire_tap_topup(struct scrip_desfire_tap *tap, struct scrip_batch *batch,
                                           const struct scrip_purse_topup *topup);
 
-/** A debit without its commit: GetValue, Debit, WriteRecord, [CommitReaderID]; the smallest: Debit. */
+/** A debit without its commit: GetValue, Debit, WriteRecord, [CommitReaderID]; the smallest: Debit. With EV1 messaging
+ *  GetValue is left out, as nothing could follow it in the batch: read the balance in the batch before. */
 enum scrip_status scrip_desfire_tap_debit(struct scrip_desfire_tap *tap, struct scrip_batch *batch,
                                           const struct scrip_purse_debit *debit);
 

@@ -277,7 +277,7 @@ static enum scrip_status ask_read(struct scrip_desfire_term *term, struct scrip_
         .cmd = cmd,
         .comm = file->comm,
         .params = scrip_buf_bytes(&params),
-        .unknown_len = numbers[1] == 0 && cmd != CMD_READ_RECORDS && cmd != CMD_READ_RECORDS_ISO,
+        .unknown_len = numbers[1] == 0,
         .one_frame = file->one_frame,
         .follow = file->follow,
         .back_len = back_len <= UINT16_MAX ? (uint16_t)back_len : 0,

@@ -302,7 +302,14 @@ static enum scrip_status open(struct scrip_desfire_term *term, const struct scri
     if (pending->kind == KIND_ISO) {
         return scrip_buf_add_bytes(out, data);
     }
-    return scrip_desfire_sm_open_response(&term->session, &pending->expect, (uint8_t)sw, data, out);
+    /* Opening needs room for checksum and padding too. Where the caller's buffer has none the gather buffer, free
+     * unless the response came in several frames, is the place to open in. */
+    if (out->cap - out->len >= data.len || data.at == term->gather || data.len > sizeof term->gather) {
+        return scrip_desfire_sm_open_response(&term->session, &pending->expect, (uint8_t)sw, data, out);
+    }
+    struct scrip_buf roomy = SCRIP_BUF_OF(term->gather);
+    SCRIP_TRY(scrip_desfire_sm_open_response(&term->session, &pending->expect, (uint8_t)sw, data, &roomy));
+    return scrip_buf_add_bytes(out, scrip_buf_bytes(&roomy));
 }
 
 enum scrip_status scrip_desfire_term_take(struct scrip_desfire_term *term, const struct scrip_replies *replies,

@@ -36,6 +36,17 @@ static bool is_credited(struct scrip_purse_job *job)
            scrip_purse_find_topup(&facts->topups, job->request->reference) >= 0;
 }
 
+/* EV1 messaging cannot put anything enciphered behind GetValue in one batch. */
+static enum scrip_status ask_balance(struct scrip_purse_job *job, struct scrip_batch *batch)
+{
+    struct job *j = job_of(job);
+    const bool known = (j->tap.facts.has & SCRIP_FACT_BALANCE) != 0;
+    if (known || j->tap.purse.sm != SCRIP_DESFIRE_SM_EV1 || j->tap.purse.smallest_debit) {
+        return SCRIP_OK;
+    }
+    return scrip_desfire_tap_value(&j->tap, batch);
+}
+
 static enum scrip_status ask_change(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
     struct job *j = job_of(job);
@@ -157,11 +168,8 @@ static enum scrip_status take_commit(struct scrip_purse_job *job, const struct s
 }
 
 const struct step steps_spend[] = {
-    JOB_OPENING,
-    {job_settle_ask, NULL},
-    {job_settle_ask_more, job_settle_take},
-    {ask_change, take_change},
-    {ask_commit, take_commit},
+    JOB_OPENING,         {job_settle_ask, NULL},    {job_settle_ask_more, job_settle_take},
+    {ask_balance, NULL}, {ask_change, take_change}, {ask_commit, take_commit},
     {NULL, NULL},
 };
 

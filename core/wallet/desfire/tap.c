@@ -276,8 +276,8 @@ enum scrip_status scrip_desfire_tap_debit(struct scrip_desfire_tap *tap, struct 
     if (debit->amount <= 0) {
         return SCRIP_E_ARGUMENT;
     }
-    if (!tap->purse.smallest_debit) {
-        SCRIP_TRY(scrip_desfire_tap_value(tap, batch));
+    if (!tap->purse.smallest_debit && tap->purse.sm != SCRIP_DESFIRE_SM_EV1) {
+        SCRIP_TRY(scrip_desfire_tap_value(tap, batch)); /* in EV1 the Debit could not be computed behind it */
     }
     SCRIP_TRY(tap_note(tap, scrip_desfire_debit(&tap->term, batch, &value, debit->amount), ITEM_NOTHING));
     if (tap->purse.smallest_debit) {

@@ -2,6 +2,8 @@
 #include "tap.h"
 #include <string.h>
 
+#define OPENING_ROOM 32U /* checksum and padding of a response that came in frames */
+
 static enum scrip_status fixed(struct scrip_desfire_tap *tap, const struct scrip_replies *replies, uint8_t *out,
                                size_t len)
 {
@@ -39,7 +41,7 @@ static enum scrip_status tmac(struct scrip_desfire_tap *tap, const struct scrip_
 static enum scrip_status log_taken(struct scrip_desfire_tap *tap, const struct scrip_replies *replies,
                                    struct scrip_purse_log *log, bool one, uint32_t fact)
 {
-    uint8_t memory[SCRIP_PURSE_LOG_RECORDS * SCRIP_PURSE_RECORD];
+    uint8_t memory[SCRIP_PURSE_LOG_RECORDS * SCRIP_PURSE_RECORD + OPENING_ROOM];
     struct scrip_buf data = SCRIP_BUF_OF(memory);
     SCRIP_TRY(scrip_desfire_term_take(&tap->term, replies, &data));
     const size_t count = data.len / SCRIP_PURSE_RECORD;
@@ -56,13 +58,13 @@ static enum scrip_status log_taken(struct scrip_desfire_tap *tap, const struct s
 
 static enum scrip_status header(struct scrip_desfire_tap *tap, const struct scrip_replies *replies)
 {
-    uint8_t memory[SCRIP_PURSE_HEADER];
+    uint8_t memory[SCRIP_PURSE_HEADER + OPENING_ROOM];
     struct scrip_buf data = SCRIP_BUF_OF(memory);
     SCRIP_TRY(scrip_desfire_term_take(&tap->term, replies, &data));
-    if (data.len != sizeof memory) {
+    if (data.len != SCRIP_PURSE_HEADER) {
         return SCRIP_E_LENGTH;
     }
-    memcpy(tap->facts.header, memory, sizeof memory);
+    memcpy(tap->facts.header, memory, sizeof tap->facts.header);
     tap->facts.has |= SCRIP_FACT_HEADER;
     return SCRIP_OK;
 }
