@@ -282,6 +282,14 @@ static enum scrip_status offenders_check(struct scrip_ledger *ledger, struct scr
     } else if (status != SCRIP_E_NOT_FOUND) {
         return status;
     }
+    status = ledger_query(ledger, STORE_ENTRY_CHECK, NULL, 0);
+    if (status == SCRIP_OK) {
+        problem(report, "entry %" PRId64 ": its order or its card is gone",
+                column_number(ledger, STORE_ENTRY_CHECK, 0));
+        ledger_end(ledger, STORE_ENTRY_CHECK);
+    } else if (status != SCRIP_E_NOT_FOUND) {
+        return status;
+    }
     status = ledger_query(ledger, STORE_DEBIT_CHECK, NULL, 0);
     if (status == SCRIP_OK) {
         uid_text(column_number(ledger, STORE_DEBIT_CHECK, 0), text);
