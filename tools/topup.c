@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -182,7 +183,7 @@ static int say_order(struct topup *topup, json_t *order)
     const char *state = json_string_value(json_object_get(order, "state"));
     const char *text = json_string_value(json_object_get(order, "state_text"));
     const bool final = json_is_true(json_object_get(order, "final"));
-    const bool good = state != NULL && (strcmp(state, "confirmed") == 0 || strcmp(state, "done") == 0);
+    const bool good = state != NULL && (strcasecmp(state, "confirmed") == 0 || strcasecmp(state, "done") == 0);
     tool_put(topup->tool, "order", json_incref(order));
     if (good) {
         say_amount(topup, json_object_get(order, "amount"), "topped up: %s");
@@ -243,8 +244,8 @@ static int say_outcome(struct topup *topup)
     switch (scrip_relay_outcome(topup->relay)) {
     case SCRIP_RELAY_FINISHED:
         return say_finished(topup);
-    case SCRIP_RELAY_REFUSED:
-        return say_refused(topup);
+    case SCRIP_RELAY_REFUSED: /* 410 of an order: it is over, perhaps because it is done */
+        return scrip_relay_http_code(topup->relay) == 410 ? say_finished(topup) : say_refused(topup);
     case SCRIP_RELAY_INCOMPLETE:
         failure.status = tapped ? SCRIP_E_TORN : SCRIP_E_NO_CARD;
         failure.problem = tapped ? TOOL_PROBLEM_TORN : TOOL_PROBLEM_NO_CARD;
