@@ -44,7 +44,8 @@ enum scrip_status scrip_desfire_tap_save(const struct scrip_desfire_tap *tap, st
             SCRIP_TRY(scrip_buf_add(out, fields[i].at, fields[i].len));
         }
     }
-    SCRIP_TRY(scrip_buf_add(out, (const uint8_t[]){tap->role, tap->item_count}, 2));
+    const uint8_t whole = (uint8_t)(tap->facts.topups.whole | tap->facts.debits.whole << 1); /* what is out asked for */
+    SCRIP_TRY(scrip_buf_add(out, (const uint8_t[]){tap->role, tap->item_count, whole}, 3));
     SCRIP_TRY(scrip_buf_add(out, tap->items, tap->item_count));
     return scrip_desfire_term_save(&tap->term, out);
 }
@@ -78,12 +79,14 @@ enum scrip_status scrip_desfire_tap_load(struct scrip_desfire_tap *tap, const st
     struct scrip_bytes part;
     scrip_desfire_tap_start(tap, purse, NULL);
     SCRIP_TRY(load_facts(&tap->facts, in));
-    SCRIP_TRY(scrip_bytes_take(in, 2, &part));
+    SCRIP_TRY(scrip_bytes_take(in, 3, &part));
     const uint8_t count = part.at[1];
     tap->role = part.at[0];
-    if (tap->role >= SCRIP_PURSE_ROLES || count > sizeof tap->items) {
+    if (tap->role >= SCRIP_PURSE_ROLES || count > sizeof tap->items || part.at[2] > 3) {
         return SCRIP_E_FORMAT;
     }
+    tap->facts.topups.whole = (part.at[2] & 1U) != 0;
+    tap->facts.debits.whole = (part.at[2] & 2U) != 0;
     SCRIP_TRY(scrip_bytes_take(in, count, &part));
     for (size_t i = 0; i < count; i++) {
         if (part.at[i] >= ITEM_COUNT) {
