@@ -89,6 +89,8 @@ static const struct failure_row ROWS[] = {
         "take the rights named above away from the gate's key"),
     ROW(BOOK, SCRIP_OK, 0, ANY, LEDGER, "the book is not right",
         "stop the server, keep the file as it is, and compare with the last good copy and checkpoint"),
+    ROW(STEP, SCRIP_OK, 0, ANY, FILE, "a command of the story did not do what it should",
+        "the folder of the demonstration has its log; scrip COMMAND --help tells about the command"),
     ROW(STALE, SCRIP_E_STALE, 0, ANY, LEDGER, "something newer has happened to this card or order",
         "start again from the order: scrip order show, then scrip topup"),
     ROW(CONFLICT, SCRIP_E_CONFLICT, 0, ANY, LEDGER, "this id was used before for something else",

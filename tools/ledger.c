@@ -8,7 +8,8 @@
 
 #define OPTION_DB                                                                                                      \
     {                                                                                                                  \
-        .name = "db", .kind = TOOL_FILE, .value = "FILE", .help = "the ledger's SQLite file", .required = true         \
+        .name = "ledger", .kind = TOOL_FILE, .value = "FILE", .help = "the SQLite file of the ledger",                 \
+        .required = true                                                                                               \
     }
 #define OPTION_KEYS_FOR_CHECKPOINT                                                                                     \
     {                                                                                                                  \

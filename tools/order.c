@@ -1,5 +1,6 @@
 /* order.c: scrip order create|fund|show|cancel|list: what the operator's shop does, over the HTTP API. */
 #include "common.h"
+#include <fcntl.h>
 #include <scrip/posix.h>
 #include <string.h>
 
@@ -52,12 +53,20 @@ static enum scrip_status new_id(char id[40])
     return SCRIP_OK;
 }
 
-static void say_created(struct tool *tool, const json_t *order)
+/* The token lets the phone relay this order, and nothing else. */
+static int keep_token(struct tool *tool, const json_t *order)
 {
-    say_order(tool, order);
-    if (json_object_get(order, "phone_token") != NULL) {
+    const char *path = tool_text(tool, "token-out");
+    if (path == NULL) {
         tool_say(tool, "phone token: %s", text_of(order, "phone_token"));
+        return TOOL_OK;
     }
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (file == NULL || fprintf(file, "%s\n", text_of(order, "phone_token")) < 0 || fclose(file) != 0) {
+        return tool_fail_status(tool, SCRIP_E_IO, "writing the phone token to %s", path);
+    }
+    return TOOL_OK;
 }
 
 static int create(struct tool *tool)
@@ -81,8 +90,9 @@ static int create(struct tool *tool)
     }
     code = code == TOOL_OK ? tool_http(tool, "POST", "/api/v1/orders", body, "creating the order", &answer) : code;
     if (code == TOOL_OK) {
-        say_created(tool, answer);
+        say_order(tool, answer);
         put_all(tool, answer);
+        code = keep_token(tool, answer);
     }
     json_decref(body);
     json_decref(answer);
@@ -115,6 +125,11 @@ const struct tool_command tool_order_create = {
              .choices = "topup read",
              .initial = "topup"},
             {.name = "id", .kind = TOOL_TEXT, .value = "ID", .help = "the order's id; else a random one"},
+            {.name = "token-out",
+             .kind = TOOL_FILE,
+             .value = "FILE",
+             .help = "write the phone's token for this order here"},
+
             {.name = NULL}},
     .example = "  scrip order create --server https://topup.example --card 04A1B2C3D4E5F6 --amount 20",
     .run = create,

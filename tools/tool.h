@@ -149,6 +149,7 @@ enum tool_stage {
     TOOL_PROBLEM(REFUSED_BY_SERVER, "refused by the server")                                                           \
     TOOL_PROBLEM(UNSAFE_PROFILE, "unsafe profile")                                                                     \
     TOOL_PROBLEM(BOOK, "book")                                                                                         \
+    TOOL_PROBLEM(STEP, "step of the demonstration")                                                                    \
     TOOL_PROBLEM(REFUSED, "refused")                                                                                   \
     TOOL_PROBLEM(OTHER, "other")
 

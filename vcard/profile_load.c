@@ -1,5 +1,6 @@
 /* profile_load.c: profiles by name or path. */
 #include <errno.h>
+#include <scrip/desfire_card.h>
 #include <scrip/profile.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,25 @@ static enum scrip_status load_file(const char *path, struct scrip_profile *profi
     return status;
 }
 
+/* The purses that the wallet knows need no file. */
+static enum scrip_status load_known(const char *name, struct scrip_profile *profile)
+{
+    if (strlen(name) >= sizeof profile->name) {
+        return SCRIP_E_NOT_FOUND;
+    }
+    memset(profile, 0, sizeof *profile);
+    SCRIP_TRY(scrip_desfire_profile_make(name, &profile->desfire));
+    const bool old = profile->desfire.purse.sm == SCRIP_DESFIRE_SM_EV1;
+    snprintf(profile->name, sizeof profile->name, "%s", name);
+    snprintf(profile->about, sizeof profile->about, "%s", profile->desfire.about);
+    profile->family = SCRIP_VCARD_DESFIRE;
+    profile->generation = old ? SCRIP_DESFIRE_EV1 : SCRIP_DESFIRE_EV3;
+    profile->storage = 0x1A; /* 8K */
+    profile->desfire.name = profile->name;
+    profile->desfire.about = profile->about;
+    return SCRIP_OK;
+}
+
 enum scrip_status scrip_profile_load(const char *name, struct scrip_profile *profile,
                                      char error[SCRIP_PROFILE_ERROR_MAX])
 {
@@ -64,6 +84,9 @@ enum scrip_status scrip_profile_load(const char *name, struct scrip_profile *pro
         if (folders[i] != NULL && snprintf(path, sizeof path, "%s/%s.profile", folders[i], name) < (int)sizeof path) {
             status = load_file(path, profile, error);
         }
+    }
+    if (status == SCRIP_E_NOT_FOUND && strchr(name, '/') == NULL) {
+        status = load_known(name, profile);
     }
     if (status == SCRIP_E_NOT_FOUND) {
         say(error, name, "there is no such profile (looked in $SCRIP_PROFILES, " SCRIP_PROFILE_DIR " and ./profiles)");
