@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -281,7 +282,7 @@ static int order_state(struct demo *demo, const char *id, const char *wanted)
     TRY(expect(demo, 0, WORDS("order", "show", id, SERVER, OPERATOR), &shown));
     const char *state = json_string_value(json_object_get(shown, "state"));
     tool_say(demo->tool, "    order %s: %s", id, state != NULL ? state : "?");
-    const bool right = state != NULL && strcmp(state, wanted) == 0;
+    const bool right = state != NULL && strcasecmp(state, wanted) == 0;
     json_decref(shown);
     return right ? TOOL_OK
                  : tool_fail(demo->tool, &(struct tool_failure){.status = SCRIP_E_STATE,
