@@ -1,0 +1,615 @@
+/* Sessions over the air: the server's exchange with a card behind a phone, in one process. */
+#include "phone.h"
+
+#include <scrip/defect.h>
+#include <stdio.h>
+
+static struct {
+    struct bench b;
+    struct phone p;
+} world;
+
+static int set_up_profile(const char *profile)
+{
+    bench_open(&world.b);
+    phone_open(&world.p, &world.b, profile);
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return set_up_profile("an12113");
+}
+
+static int set_up_ev1(void **state)
+{
+    (void)state;
+    return set_up_profile("ev1");
+}
+
+static int set_up_random(void **state)
+{
+    (void)state;
+    return set_up_profile("an12113+random-id");
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    phone_close(&world.p);
+    bench_close(&world.b);
+    return 0;
+}
+
+static void given_order_for_card(const char *id, int amount)
+{
+    given_funded_order(&world.b, id, CARD_UID, amount);
+}
+
+static void assert_state(const char *order, const char *state)
+{
+    assert_string_equal(state_of(&world.b, order), state);
+}
+
+static json_int_t balance_of_account(const char *account)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "balances.%s.minor", account);
+    assert_int_equal(ask(&world.b, "GET", "/api/v1/ledger/balances", NULL), 200);
+    return number_of(&world.b, path);
+}
+
+/* The book agrees with the card: nothing is owed in these tests, no terminal uploads later. */
+static void assert_balanced(int32_t on_card)
+{
+    assert_int_equal(phone_balance(&world.p), on_card);
+    assert_int_equal(balance_of_account("CARD"), on_card);
+    assert_int_equal(balance_of_account("IN_FLIGHT"), 0);
+}
+
+/* ---- requests and waits ---- */
+
+static void an_ev2_topup_waits_twice_in_three_requests(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    assert_int_equal(world.p.requests, 3);
+    assert_int_equal(world.p.waits, 2);
+    assert_state("order-1", "CONFIRMED");
+    assert_balanced(2000);
+}
+
+static void an_ev1_topup_waits_once_in_two_requests(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    assert_int_equal(world.p.requests, 2);
+    assert_int_equal(world.p.waits, 1);
+    assert_state("order-1", "CONFIRMED");
+    assert_balanced(2000);
+}
+
+static void a_card_with_random_uid_waits_three_times(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    assert_int_equal(world.p.waits, 3);
+    assert_int_equal(world.p.requests, 4);
+    assert_state("order-1", "CONFIRMED");
+    assert_balanced(2000);
+}
+
+static void a_preamble_that_is_fetched_first_costs_one_request_before_the_tap(void **state)
+{
+    struct scrip_card_info info;
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    assert_int_equal(phone_post(&world.p), 200);
+    assert_ok(scrip_link_connect(&world.p.link, 0, &info));
+    world.p.hello = true;
+    phone_run(&world.p);
+    assert_int_equal(phone_finish(&world.p), 204);
+    assert_int_equal(world.p.requests, 4);
+    assert_int_equal(world.p.waits, 2);
+    assert_state("order-1", "CONFIRMED");
+}
+
+/* The commit is carried out, and nobody hears of it. */
+static void lose_the_result(const char *order)
+{
+    phone_take_order(&world.p, order);
+    phone_tap(&world.p);
+    assert_int_equal(phone_post(&world.p), 200);
+    phone_run(&world.p);
+    if (world.p.profile.purse.sm == SCRIP_DESFIRE_SM_EV2) {
+        assert_int_equal(phone_post(&world.p), 200);
+        phone_run(&world.p);
+    }
+    phone_leave(&world.p);
+    assert_state(order, "ISSUED");
+}
+
+static void settling_an_earlier_order_costs_one_wait_more(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    given_order_for_card("order-2", 300);
+    lose_the_result("order-1");
+    assert_int_equal(phone_topup(&world.p, "order-2"), 204);
+    assert_int_equal(world.p.requests, 4);
+    assert_int_equal(world.p.waits, 3);
+    assert_state("order-1", "CONFIRMED");
+    assert_state("order-2", "CONFIRMED");
+    assert_balanced(2300);
+}
+
+static void on_ev1_settling_costs_one_wait_more_as_well(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    given_order_for_card("order-2", 300);
+    lose_the_result("order-1");
+    assert_int_equal(phone_topup(&world.p, "order-2"), 204);
+    assert_state("order-1", "CONFIRMED");
+    assert_state("order-2", "CONFIRMED");
+    assert_int_equal(world.p.waits, 2);
+    assert_int_equal(world.p.requests, 3);
+    assert_balanced(2300);
+}
+
+/* ---- what may happen on the way ---- */
+
+static void a_batch_that_never_reached_the_card_is_issued_anew_in_the_next_tap(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    assert_int_equal(phone_post(&world.p), 200);
+    phone_run(&world.p);
+    assert_int_equal(phone_post(&world.p), 200); /* issued, and dropped by the phone */
+    phone_leave(&world.p);
+    assert_state("order-1", "ISSUED");
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    assert_int_equal(world.p.waits, 3);
+    assert_state("order-1", "CONFIRMED");
+    assert_balanced(2000);
+}
+
+static void a_card_that_left_before_the_commit_gets_its_order_at_the_next_tap(void **state)
+{
+    (void)state;
+    for (unsigned after = 1; after <= 8; after++) {
+        char order[32];
+        (void)snprintf(order, sizeof order, "order-%u", after);
+        given_order_for_card(order, 10);
+        phone_take_order(&world.p, order);
+        phone_tap(&world.p);
+        assert_int_equal(phone_post(&world.p), 200);
+        phone_run(&world.p);
+        assert_int_equal(phone_post(&world.p), 200);
+        world.p.lose_after = after;
+        world.p.answer_lost = after % 2 == 0;
+        phone_run(&world.p);
+        world.p.lose_after = 0;
+        phone_leave(&world.p);
+        (void)phone_post(&world.p);
+        assert_int_equal(phone_topup(&world.p, order), after == 8 && phone_balance(&world.p) == 80 ? 410 : 204);
+        assert_state(order, "CONFIRMED");
+    }
+    assert_balanced(80);
+}
+
+static void a_late_upload_confirms_an_order_whose_card_is_gone(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    lose_the_result("order-1");
+    world.b.clock.now_ms += 3ULL * 86400000ULL;
+    assert_int_equal(phone_post(&world.p), 204);
+    assert_state("order-1", "CONFIRMED");
+    assert_int_equal(phone_post(&world.p), 204); /* and again */
+    assert_balanced(2000);
+}
+
+static void a_late_upload_after_the_next_tap_changes_nothing(void **state)
+{
+    struct phone late;
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    given_order_for_card("order-2", 300);
+    lose_the_result("order-1");
+    late = world.p;
+    assert_int_equal(phone_topup(&world.p, "order-2"), 204);
+    const int status = phone_post(&late);
+    assert_true(status == 204 || status == 410);
+    assert_state("order-1", "CONFIRMED");
+    assert_state("order-2", "CONFIRMED");
+    assert_balanced(2300);
+}
+
+static void the_identical_request_gives_the_identical_bytes(void **state)
+{
+    uint8_t first[8192];
+    char uri[SCRIP_SERVER_TOKEN_MAX];
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    for (int step = 0; step < 2; step++) {
+        struct phone again;
+        assert_int_equal(phone_post(&world.p), 200);
+        const size_t len = world.b.response.body_len;
+        memcpy(first, world.b.response.body, len);
+        memcpy(uri, world.b.response.next_uri, sizeof uri);
+        world.b.clock.now_ms += 5000; /* no clock is in the bytes */
+        struct scrip_server *mine = world.b.server;
+        world.b.server = bench_second_instance(&world.b); /* and no memory of an instance */
+        memcpy(&again, &world.p, sizeof again);
+        memcpy(again.uri, again.last_uri, sizeof again.uri);
+        memcpy(again.body, again.last_body, again.last_body_len);
+        again.body_len = again.last_body_len;
+        assert_int_equal(phone_post(&again), 200);
+        assert_int_equal(world.b.response.body_len, len);
+        assert_memory_equal(world.b.response.body, first, len);
+        assert_string_equal(world.b.response.next_uri, uri);
+        scrip_server_free(world.b.server);
+        world.b.server = mine;
+        phone_run(&world.p);
+    }
+    assert_int_equal(phone_post(&world.p), 204);
+    assert_balanced(2000);
+}
+
+static void any_instance_can_go_on_with_a_session(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    while (phone_post(&world.p) == 200) {
+        phone_run(&world.p);
+        scrip_server_free(world.b.server);
+        world.b.server = bench_second_instance(&world.b);
+    }
+    assert_state("order-1", "CONFIRMED");
+    assert_balanced(2000);
+}
+
+static void nothing_is_issued_when_the_commit_to_disk_fails(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    assert_int_equal(phone_post(&world.p), 200);
+    phone_run(&world.p);
+    world.b.commits_until_fail = 1;
+    assert_int_equal(phone_post(&world.p), 503);
+    assert_int_equal(world.b.response.next_uri[0], '\0');
+    assert_state("order-1", "FUNDED");
+    world.b.commits_until_fail = 1;
+    world.b.fail_after = true; /* this time it is on disk, and the server does not know */
+    assert_int_equal(phone_post(&world.p), 503);
+    assert_state("order-1", "ISSUED");
+    assert_int_equal(phone_post(&world.p), 200); /* the same request: the same batch */
+    phone_run(&world.p);
+    assert_int_equal(phone_post(&world.p), 204);
+    assert_balanced(2000);
+}
+
+/* ---- tokens ---- */
+
+static void a_token_of_another_order_or_server_yields_nothing(void **state)
+{
+    char uri[SCRIP_SERVER_TOKEN_MAX];
+    char seven[SCRIP_PHONE_TOKEN_MAX];
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    given_order_for_card("order-2", 300);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    assert_int_equal(phone_post(&world.p), 200);
+    phone_run(&world.p);
+    memcpy(uri, world.p.uri, sizeof uri);
+    memcpy(seven, world.p.bearer, sizeof seven);
+    assert_ok(scrip_server_phone_token(world.b.server, "order-2", world.p.bearer));
+    assert_int_equal(phone_post(&world.p), 401); /* the session of order-1 with the token of order-2 */
+    memcpy(world.p.bearer, seven, sizeof seven);
+
+    struct scrip_server_config config = bench_config(&world.b);
+    config.server_id[3] = '2';
+    struct scrip_server *mine = world.b.server;
+    assert_ok(scrip_server_new(&config, &world.b.server));
+    memcpy(world.p.uri, uri, sizeof uri);
+    assert_int_equal(phone_post(&world.p), 404);
+    scrip_server_free(world.b.server);
+    world.b.server = mine;
+
+    uri[40] = uri[40] == 'A' ? 'B' : 'A';
+    memcpy(world.p.uri, uri, sizeof uri);
+    assert_int_equal(phone_post(&world.p), 404);
+    assert_state("order-1", "FUNDED");
+    assert_int_equal(phone_balance(&world.p), 0);
+}
+
+static void a_session_that_a_newer_issue_has_overtaken_is_over(void **state)
+{
+    static struct phone old;
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    assert_int_equal(phone_post(&world.p), 200);
+    phone_run(&world.p); /* part 2 is answered, not posted */
+    memcpy(&old, &world.p, sizeof old);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    given_order_for_card("order-2", 300);
+    lose_the_result("order-2");
+    assert_int_equal(phone_post(&old), 204); /* its own order is done: nothing to do */
+    assert_ok(scrip_server_phone_token(world.b.server, "order-1", old.bearer));
+    assert_int_equal(phone_topup(&world.p, "order-2"), 204);
+    assert_balanced(2300);
+}
+
+static void recorded_answers_of_an_old_session_prove_nothing(void **state)
+{
+    static struct phone old;
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    memcpy(&old, &world.p, sizeof old); /* the first request, to be sent again later */
+    assert_int_equal(phone_post(&world.p), 200);
+    phone_run(&world.p);
+    const size_t len = world.p.body_len;
+    uint8_t proof[8192];
+    memcpy(proof, world.p.body, len);
+    assert_int_equal(phone_post(&world.p), 200);
+    phone_run(&world.p); /* committed, and withheld */
+    phone_leave(&world.p);
+    assert_int_equal(phone_post(&old), 200); /* a session of the new issue number: other keys */
+    memcpy(old.body, proof, len);
+    old.body_len = len;
+    assert_int_equal(phone_post(&old), 409);
+    assert_state("order-1", "ISSUED");
+}
+
+/* ---- refusals ---- */
+
+static void an_order_must_be_funded_open_and_for_this_card(void **state)
+{
+    (void)state;
+    given_order(&world.b, "order-1", CARD_UID, 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 409);
+    assert_string_equal(problem_of_answer(&world.b), "NOT_FUNDED");
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/orders/order-1/cancel", NULL), 200);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 410);
+    assert_string_equal(problem_of_answer(&world.b), "ORDER_FINAL");
+    assert_int_equal(phone_topup(&world.p, "no-such-order"), 404);
+    given_card(&world.b, BOB, "an12113");
+    given_funded_order(&world.b, "bob-1", BOB, 2000);
+    assert_int_equal(phone_topup(&world.p, "bob-1"), 409);
+    assert_string_equal(problem_of_answer(&world.b), "WRONG_CARD");
+    given_order_for_card("order-2", 10);
+    world.b.clock.now_ms += 40ULL * 86400000ULL;
+    assert_int_equal(phone_topup(&world.p, "order-2"), 410);
+    assert_string_equal(problem_of_answer(&world.b), "ORDER_EXPIRED");
+    assert_int_equal(phone_balance(&world.p), 0);
+}
+
+static void a_phone_that_lies_about_the_uid_fails_at_the_key(void **state)
+{
+    (void)state;
+    given_card(&world.b, BOB, "an12113");
+    given_funded_order(&world.b, "bob-1", BOB, 2000);
+    phone_take_order(&world.p, "bob-1");
+    phone_tap(&world.p);
+    from_hex(BOB, world.p.body + 4 + world.p.info.ats_len + 2, 7); /* C3 in the E8 */
+    assert_int_equal(phone_finish(&world.p), 409);
+    assert_string_equal(problem_of_answer(&world.b), "CARD_AUTH");
+    assert_state("bob-1", "FUNDED");
+}
+
+static void a_denied_card_settles_but_is_issued_nothing(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    given_order_for_card("order-2", 300);
+    lose_the_result("order-1");
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/cards/" CARD_UID "/deny", "{\"reason\":\"stolen\"}"), 200);
+    assert_int_equal(phone_topup(&world.p, "order-2"), 409);
+    assert_string_equal(problem_of_answer(&world.b), "CARD_DENIED");
+    assert_state("order-1", "CONFIRMED");
+    assert_state("order-2", "FUNDED");
+}
+
+static void a_held_card_does_nothing(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/cards/" CARD_UID "/hold", "{\"reason\":\"odd\"}"), 200);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 409);
+    assert_string_equal(problem_of_answer(&world.b), "CARD_HELD");
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/cards/" CARD_UID "/release", NULL), 200);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    assert_balanced(2000);
+}
+
+static void a_topup_past_the_card_s_limit_is_settled_in_the_same_tap(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 60000);
+    const int status = phone_topup(&world.p, "order-1");
+    assert_int_not_equal(status, 200);
+    assert_int_equal(phone_balance(&world.p), 0);
+    assert_int_equal(balance_of_account("IN_FLIGHT"), 60000);
+}
+
+static void malformed_bodies_are_refused(void **state)
+{
+    static const char *const malformed[] = {"00", "AB", "AB00", "AB03800100FF", "E8", "AA00", "AB0680010123029100FF"};
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
+        phone_take_order(&world.p, "order-1");
+        world.p.body_len = from_hex(malformed[i], world.p.body, sizeof world.p.body);
+        assert_int_equal(phone_post(&world.p), 400);
+        assert_string_equal(problem_of_answer(&world.b), "BODY_MALFORMED");
+    }
+}
+
+static void an_app_that_was_killed_resumes_with_the_order(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    lose_the_result("order-1");
+    char path[64] = "/ota/o/order-1";
+    char bearer[128];
+    (void)snprintf(bearer, sizeof bearer, "Bearer %s", world.p.bearer);
+    const struct scrip_request request = {
+        .method = "POST",
+        .path = path,
+        .authorization = bearer,
+        .admin_protocol = "scrip-remote-admin/1.0",
+        .admin_resume = "true",
+        .body = {world.p.body, world.p.body_len},
+    };
+    assert_int_equal(ask_request(&world.b, world.b.server, &request), 200);
+    assert_true(strncmp(world.b.response.next_uri, "/ota/s/", 7) == 0);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    assert_state("order-1", "CONFIRMED");
+    assert_balanced(2000);
+}
+
+/* ---- work without money ---- */
+
+static void given_work(const char *id, const char *rest)
+{
+    char body[512];
+    (void)snprintf(body, sizeof body, "{\"id\":\"%s\",\"card\":\"" CARD_UID "\",%s}", id, rest);
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/orders", body), 201);
+}
+
+static void a_read_shows_balance_and_history(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    phone_debit(&world.p, 250);
+    given_work("read-1", "\"kind\":\"read\"");
+    assert_int_equal(phone_topup(&world.p, "read-1"), 204);
+    assert_state("read-1", "DONE");
+    assert_int_equal(number_of(&world.b, "result.balance.minor"), 1750);
+    assert_int_equal(number_of(&world.b, "result.topups.0.amount.minor"), 2000);
+    assert_int_equal(number_of(&world.b, "result.debits.0.amount.minor"), 250);
+    assert_string_equal(text_of(&world.b, "result.debits.0.terminal"), "54520001");
+}
+
+static void a_write_changes_the_free_data_of_the_header(void **state)
+{
+    (void)state;
+    given_work("write-1", "\"kind\":\"write\",\"offset\":4,\"data\":\"C0FFEE\"");
+    assert_int_equal(phone_topup(&world.p, "write-1"), 204);
+    assert_state("write-1", "DONE");
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    assert_balanced(2000);
+}
+
+static void given_new_keys(uint8_t version)
+{
+    static const enum scrip_key_role roles[] = {SCRIP_KEY_PAY, SCRIP_KEY_WRITE, SCRIP_KEY_TOPUP};
+    const struct scrip_random random = scrip_random_seeded(&world.b.random);
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(scrip_keys_file_add(world.b.keys, roles[i], version, scrip_bytes(NULL, 0), &random, NULL));
+    }
+}
+
+static void new_keys_roll_out_with_the_card(void **state)
+{
+    (void)state;
+    given_new_keys(2);
+    given_work("rekey-1", "\"kind\":\"rekey\",\"key_version\":2");
+    assert_int_equal(phone_topup(&world.p, "rekey-1"), 204);
+    assert_state("rekey-1", "DONE");
+    assert_int_equal(ask(&world.b, "GET", "/api/v1/cards/" CARD_UID, NULL), 200);
+    assert_int_equal(number_of(&world.b, "key_version"), 2);
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    assert_balanced(2000);
+}
+
+static void a_torn_roll_out_goes_on_at_the_next_tap(void **state)
+{
+    (void)state;
+    given_new_keys(2);
+    given_work("rekey-1", "\"kind\":\"rekey\",\"key_version\":2");
+    for (unsigned after = 2; after <= 4; after++) { /* part 2, then one, two, three keys */
+        phone_take_order(&world.p, "rekey-1");
+        phone_tap(&world.p);
+        for (int step = 0; step < 10 && strcmp(state_of(&world.b, "rekey-1"), "STARTED") != 0; step++) {
+            assert_int_equal(phone_post(&world.p), 200);
+            phone_run(&world.p);
+        }
+        if (phone_post(&world.p) == 200) {
+            world.p.lose_after = after;
+            world.p.answer_lost = true;
+            phone_run(&world.p);
+            world.p.lose_after = 0;
+        }
+        phone_leave(&world.p);
+    }
+    assert_int_equal(phone_topup(&world.p, "rekey-1"), 204);
+    assert_state("rekey-1", "DONE");
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    assert_balanced(2000);
+}
+
+int main(void)
+{
+#define TEST(name)        cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_EV1(name)    cmocka_unit_test_setup_teardown(name, set_up_ev1, tear_down)
+#define TEST_RANDOM(name) cmocka_unit_test_setup_teardown(name, set_up_random, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(an_ev2_topup_waits_twice_in_three_requests),
+        TEST_EV1(an_ev1_topup_waits_once_in_two_requests),
+        TEST_RANDOM(a_card_with_random_uid_waits_three_times),
+        TEST(a_preamble_that_is_fetched_first_costs_one_request_before_the_tap),
+        TEST(settling_an_earlier_order_costs_one_wait_more),
+        TEST_EV1(on_ev1_settling_costs_one_wait_more_as_well),
+        TEST(a_batch_that_never_reached_the_card_is_issued_anew_in_the_next_tap),
+        TEST(a_card_that_left_before_the_commit_gets_its_order_at_the_next_tap),
+        TEST(a_late_upload_confirms_an_order_whose_card_is_gone),
+        TEST_EV1(a_late_upload_confirms_an_order_whose_card_is_gone),
+        TEST(a_late_upload_after_the_next_tap_changes_nothing),
+        TEST(the_identical_request_gives_the_identical_bytes),
+        TEST(any_instance_can_go_on_with_a_session),
+        TEST_EV1(any_instance_can_go_on_with_a_session),
+        TEST(nothing_is_issued_when_the_commit_to_disk_fails),
+        TEST(a_token_of_another_order_or_server_yields_nothing),
+        TEST(a_session_that_a_newer_issue_has_overtaken_is_over),
+        TEST(recorded_answers_of_an_old_session_prove_nothing),
+        TEST(an_order_must_be_funded_open_and_for_this_card),
+        TEST(a_phone_that_lies_about_the_uid_fails_at_the_key),
+        TEST(a_denied_card_settles_but_is_issued_nothing),
+        TEST(a_held_card_does_nothing),
+        TEST(a_topup_past_the_card_s_limit_is_settled_in_the_same_tap),
+        TEST(malformed_bodies_are_refused),
+        TEST(an_app_that_was_killed_resumes_with_the_order),
+        TEST(a_read_shows_balance_and_history),
+        TEST_EV1(a_read_shows_balance_and_history),
+        TEST(a_write_changes_the_free_data_of_the_header),
+        TEST_EV1(a_write_changes_the_free_data_of_the_header),
+        TEST(new_keys_roll_out_with_the_card),
+        TEST_EV1(new_keys_roll_out_with_the_card),
+        TEST(a_torn_roll_out_goes_on_at_the_next_tap),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
