@@ -1,4 +1,5 @@
 #include "bench.h"
+#include <scrip/crc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -386,4 +387,86 @@ uint8_t do_commit(struct bench *b)
 uint8_t do_abort(struct bench *b)
 {
     return ask(b, CMD_ABORT_TRANSACTION, "");
+}
+
+int with_ev1(void **state)
+{
+    *state = bench_new(SCRIP_DESFIRE_EV1);
+    return 0;
+}
+
+int with_ev2(void **state)
+{
+    *state = bench_new(SCRIP_DESFIRE_EV2);
+    return 0;
+}
+
+int with_ev3(void **state)
+{
+    *state = bench_new(SCRIP_DESFIRE_EV3);
+    return 0;
+}
+
+int with_light(void **state)
+{
+    *state = bench_new(SCRIP_DESFIRE_LIGHT);
+    return 0;
+}
+
+int bench_done(void **state)
+{
+    bench_free(*state);
+    return 0;
+}
+
+uint32_t memory_sum(const struct bench *b)
+{
+    /* pages 2 to 117 are the commit record and the log: scratch of every command */
+    const size_t log_end = (size_t)(6 + SCRIP_DESFIRE_LOG_SLOTS) * SCRIP_NV_PAGE;
+    return scrip_crc32(SCRIP_CRC32_START,
+                       scrip_bytes(b->memory.at + log_end, (size_t)b->memory.pages * SCRIP_NV_PAGE - log_end));
+}
+
+void check_refusals(struct bench *b, void (*open)(struct bench *b), const struct refusal *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        open(b);
+        const uint32_t before = memory_sum(b);
+        const uint8_t got = ask(b, rows[i].cmd, rows[i].params);
+        if (got != rows[i].status) {
+            fail_msg("row %zu: %02X %s: %02X %s, not %02X", i, rows[i].cmd, rows[i].params, got,
+                     scrip_desfire_status_name(got), rows[i].status);
+        }
+        if (before != memory_sum(b)) {
+            fail_msg("row %zu: %02X %s left a trace", i, rows[i].cmd, rows[i].params);
+        }
+        assert_int_equal(b->card.session.sm, SCRIP_DESFIRE_SM_NONE);
+        assert_false(b->card.transaction.open);
+    }
+}
+
+void login(struct bench *b, uint8_t key_no)
+{
+    const bool ev1 = b->card.identity.generation == SCRIP_DESFIRE_EV1;
+    assert_df(authenticate(b, ev1 ? SCRIP_DESFIRE_SM_EV1 : SCRIP_DESFIRE_SM_EV2, key_no, ZERO_KEY), DF_OK);
+}
+
+void login_0(struct bench *b)
+{
+    login(b, 0);
+}
+
+void given_purse(struct bench *b, bool tmac)
+{
+    given_app(b, 0x09, 4);
+    login(b, 0);
+    assert_df(ask(b, CMD_CREATE_BACKUP_DATA_FILE, "01 03 2012 800000"), DF_OK);
+    assert_df(ask(b, CMD_CREATE_CYCLIC_RECORD_FILE, "02 03 1011 100000 0B0000"), DF_OK);
+    assert_df(ask(b, CMD_CREATE_VALUE_FILE, "03 03 3013 00000000 50C30000 D2040000 00"), DF_OK);
+    assert_df(ask(b, CMD_CREATE_CYCLIC_RECORD_FILE, "04 03 3013 100000 0B0000"), DF_OK);
+    if (tmac) {
+        assert_df(ask(b, CMD_CREATE_TRANSACTION_MAC_FILE, "0F 81 303F 02" ZERO_KEY "00"), DF_OK);
+        assert_df(ask(b, CMD_CHANGE_FILE_SETTINGS, "0F 81 303F 01 1F1F"), DF_OK);
+    }
+    assert_df(ask(b, CMD_SELECT_APPLICATION, AID), DF_OK);
 }

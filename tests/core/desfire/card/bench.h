@@ -97,6 +97,39 @@ void given_session(struct bench *b);
         }                                                                                                              \
     } while (0)
 
+/** Set-up and teardown of a test on a fresh EV1, EV2, EV3 or Light card; `*state` is the bench. */
+int with_ev1(void **state);
+int with_ev2(void **state);
+int with_ev3(void **state);
+int with_light(void **state);
+int bench_done(void **state);
+
+#define EV1_TEST(f)   cmocka_unit_test_setup_teardown(f, with_ev1, bench_done)
+#define EV2_TEST(f)   cmocka_unit_test_setup_teardown(f, with_ev2, bench_done)
+#define EV3_TEST(f)   cmocka_unit_test_setup_teardown(f, with_ev3, bench_done)
+#define LIGHT_TEST(f) cmocka_unit_test_setup_teardown(f, with_light, bench_done)
+
+/** A refusal as a row: the command after which the scene must be as before. */
+struct refusal {
+    uint8_t cmd;
+    const char *params;
+    uint8_t status;
+};
+
+/** Each row in a session opened by `login`, which is called again after each. */
+void check_refusals(struct bench *b, void (*login)(struct bench *b), const struct refusal *rows, size_t count);
+
+/** The card's whole memory but the log, to see that nothing changed. */
+uint32_t memory_sum(const struct bench *b);
+
+/** Open an EV2 session (EV1: EV1 messaging) with the zero key `key_no` of the selected application. */
+void login(struct bench *b, uint8_t key_no);
+void login_0(struct bench *b);
+
+/** The example purse: keys 0..3, files 1..4, with `tmac` the Transaction MAC file 15; value 1234 of 50000.
+ *  All keys zero. Session with key 0 is over. */
+void given_purse(struct bench *b, bool tmac);
+
 /* ---- files of the example application ---- */
 
 /** Value file `no`: FREE rights or as given in wire hex. */
