@@ -35,6 +35,7 @@ struct scrip_replies {
     uint8_t bytes[SCRIP_REPLY_BYTES];
 };
 
+/** Make empty: no commands, no good status words. */
 void scrip_batch_clear(struct scrip_batch *batch);
 
 /** Append a command APDU. @return SCRIP_E_SPACE: too many, or too many bytes */
@@ -49,8 +50,13 @@ bool scrip_batch_is_good(const struct scrip_batch *batch, uint16_t sw);
 /** Command `i` (i < count), borrowed. */
 struct scrip_bytes scrip_batch_command(const struct scrip_batch *batch, size_t i);
 
+/** Make empty. */
 void scrip_replies_clear(struct scrip_replies *replies);
+
+/** Append a response APDU. @return SCRIP_E_SPACE: too many, or too many bytes */
 enum scrip_status scrip_replies_add(struct scrip_replies *replies, struct scrip_bytes rapdu);
+
+/** Response `i` (i < count), borrowed. */
 struct scrip_bytes scrip_replies_at(const struct scrip_replies *replies, size_t i);
 
 /** A procedure without I/O. Embed as first member; fill both functions. */

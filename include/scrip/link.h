@@ -35,23 +35,27 @@ struct scrip_link {
     char error[160]; /**< what failed last, for people; never key material */
 };
 
+/** Wait for a card and power it. Parameters and results: scrip_link_ops.connect */
 static inline enum scrip_status scrip_link_connect(struct scrip_link *link, uint32_t timeout_ms,
                                                    struct scrip_card_info *info)
 {
     return link->ops->connect(link, timeout_ms, info);
 }
 
+/** One command, one response. Parameters and results: scrip_link_ops.transmit */
 static inline enum scrip_status scrip_link_transmit(struct scrip_link *link, struct scrip_bytes capdu,
                                                     struct scrip_buf *rapdu)
 {
     return link->ops->transmit(link, capdu, rapdu);
 }
 
+/** Take power from the card. */
 static inline void scrip_link_disconnect(struct scrip_link *link)
 {
     link->ops->disconnect(link);
 }
 
+/** Free the link and all that it wraps. */
 static inline void scrip_link_close(struct scrip_link *link)
 {
     link->ops->close(link);

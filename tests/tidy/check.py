@@ -58,8 +58,9 @@ def rooms():
 
 
 def room_of(name, table):
-    """The room a source file stands in: the longest folder or file stem of the table that is a prefix."""
-    found = [room for room in table if name == room or name.startswith(room + "/") or name.startswith(room + ".")]
+    """The room a source file stands in: the longest folder or file stem (`relay/tlv` for relay/tlv_read.c) of the table
+    that is a prefix."""
+    found = [room for room in table if name.startswith((room + "/", room + ".", room + "_"))]
     return max(found, key=len) if found else None
 
 
@@ -71,7 +72,7 @@ def allowed_headers(room, table):
         if here in seen:
             continue
         seen.add(here)
-        todo += list(table) if "*" in table[here][1] else table[here][1]
+        todo += table[here][1]
     return {header for here in seen for header in table[here][0]}
 
 
@@ -102,7 +103,8 @@ def check_headers():
     for name in tracked("*.h"):
         if name.startswith(("build/", "fuzz/")):
             continue
-        folders = [part for part in (os.path.dirname(name), "include", "tests/support") if part]
+        home = os.path.dirname(name)
+        folders = [part for part in (home, os.path.dirname(home), "include", "tests/support", "core/desfire") if part]
         with tempfile.NamedTemporaryFile("w", suffix=".c") as source:
             source.write(f'#include "{os.path.join(ROOT, name)}"\nint scrip_alone;\n')
             source.flush()
