@@ -305,25 +305,23 @@ static void observe(struct card_row *card, const struct scrip_settle_evidence *e
 }
 
 static enum scrip_status settle_issue(struct scrip_ledger *ledger, struct card_row *card, const struct issue_row *issue,
-                                      const struct scrip_settle_evidence *evidence, enum scrip_settle_event event,
-                                      struct scrip_ledger_settlement *out)
+                                      struct order_row *order, const struct scrip_settle_evidence *evidence,
+                                      enum scrip_settle_event event, struct scrip_ledger_settlement *out)
 {
-    struct order_row order;
     uint8_t memory[EVIDENCE_MAX];
-    SCRIP_TRY(order_load_n(ledger, issue->order, &order));
-    const enum scrip_settle_event told = event_for(issue, &order, event);
+    const enum scrip_settle_event told = event_for(issue, order, event);
     const struct scrip_bytes bytes = evidence_settle(memory, evidence, issue, event);
     if (SCRIP_DEFECT(late_upload_reverts) && evidence->source == SCRIP_SOURCE_BATCH && !evidence->commit_ok &&
-        order.o.state == SCRIP_STATE_CONFIRMED) {
-        return RUN(ledger, ORDER_MOVE, NULL, V_INT(order.n), V_INT(order.o.state), V_INT(SCRIP_STATE_FUNDED));
+        order->o.state == SCRIP_STATE_CONFIRMED) {
+        return RUN(ledger, ORDER_MOVE, NULL, V_INT(order->n), V_INT(order->o.state), V_INT(SCRIP_STATE_FUNDED));
     }
-    SCRIP_TRY(order_apply(ledger, &order, card, told, bytes, out->why, NULL));
+    SCRIP_TRY(order_apply(ledger, order, card, told, bytes, out->why, NULL));
     SCRIP_TRY(issue_close(ledger, card, issue, evidence, event));
     if (event == SCRIP_EVENT_PROOF_COMMIT && issue->i.reference > card->c.committed) {
         card->c.committed = issue->i.reference;
     }
     out->event = told;
-    out->state = order.o.state;
+    out->state = order->o.state;
     return SCRIP_OK;
 }
 
@@ -360,13 +358,14 @@ static enum scrip_status revisit(struct scrip_ledger *ledger, struct card_row *c
 }
 
 static enum scrip_status settle_judged(struct scrip_ledger *ledger, struct card_row *card,
-                                       const struct issue_row *issue, const struct scrip_settle_evidence *evidence,
+                                       const struct issue_row *issue, struct order_row *order,
+                                       const struct scrip_settle_evidence *evidence,
                                        struct scrip_ledger_settlement *out)
 {
     uint8_t memory[EVIDENCE_MAX];
     const enum scrip_settle_event event = out->event;
     if (issue != NULL) {
-        SCRIP_TRY(settle_issue(ledger, card, issue, evidence, event, out));
+        SCRIP_TRY(settle_issue(ledger, card, issue, order, evidence, event, out));
     } else if (verdict_of(event) != SCRIP_VERDICT_IN_STEP) {
         SCRIP_TRY(card_mark_held(ledger, card, out->why, evidence_settle(memory, evidence, NULL, event)));
     } else if (evidence->source == SCRIP_SOURCE_SESSION) {
@@ -385,6 +384,7 @@ enum scrip_status settle_with(struct scrip_ledger *ledger, struct card_row *card
                               const struct scrip_settle_evidence *evidence, struct scrip_ledger_settlement *out)
 {
     struct issue_row row;
+    struct order_row order;
     struct scrip_settle_judgement judgement;
     const enum scrip_status found = issue_meant(ledger, card, evidence, &row);
     if (found != SCRIP_OK && (found != SCRIP_E_NOT_FOUND || evidence->source == SCRIP_SOURCE_BATCH)) {
@@ -397,7 +397,6 @@ enum scrip_status settle_with(struct scrip_ledger *ledger, struct card_row *card
         out->judged = true;
         out->reference = row.i.reference;
         memcpy(out->order_id, row.i.order_id, sizeof out->order_id);
-        struct order_row order;
         SCRIP_TRY(order_load_n(ledger, row.order, &order));
         out->state = order.o.state;
     }
@@ -412,7 +411,7 @@ enum scrip_status settle_with(struct scrip_ledger *ledger, struct card_row *card
         out->why = "the card is held: nothing settles until an operator releases it";
         return SCRIP_E_HELD;
     }
-    return settle_judged(ledger, card, issue, evidence, out);
+    return settle_judged(ledger, card, issue, &order, evidence, out);
 }
 
 enum scrip_status scrip_ledger_settle(struct scrip_ledger *ledger, const uint8_t uid[7],
