@@ -267,4 +267,37 @@ void scrip_desfire_tmi_feed(struct scrip_desfire_tmi *tmi, const struct scrip_de
 void scrip_desfire_tmi_tmv(const struct scrip_desfire_tmi *tmi, const struct scrip_desfire_tmac_keys *keys,
                            uint8_t tmv[8]);
 
+/* ---- secure dynamic messaging: what a reader without keys was shown, checked by the back office (AES) ---- */
+
+/** The enciphered PICC data of a dynamic read. */
+struct scrip_desfire_sdm_picc {
+    uint8_t plain[16]; /**< tag, what is mirrored, random */
+    bool has_uid;
+    bool has_counter;
+    uint8_t uid[7];
+    uint32_t counter; /**< SDMReadCtr */
+};
+
+/** Decipher PICC data with the key of the SDMMetaRead right.
+ *  @return SCRIP_OK; SCRIP_E_FORMAT: no valid tag: another key, or made up */
+enum scrip_status scrip_desfire_sdm_open(const uint8_t meta_read_key[16], const uint8_t cipher[16],
+                                         struct scrip_desfire_sdm_picc *picc);
+
+/** Keys of one dynamic read. */
+struct scrip_desfire_sdm_keys {
+    uint8_t enc[16];
+    uint8_t mac[16];
+};
+
+/** Derive them from the key of the SDMFileRead right and what is mirrored. */
+void scrip_desfire_sdm_keys(const uint8_t file_read_key[16], const struct scrip_desfire_sdm_picc *picc,
+                            struct scrip_desfire_sdm_keys *keys);
+
+/** SDMMAC over the part of the file as read from SDMMACInputOffset up to the MAC. */
+void scrip_desfire_sdm_mac(const struct scrip_desfire_sdm_keys *keys, struct scrip_bytes input, uint8_t mac[8]);
+
+/** Decipher SDMENCFileData: `count` blocks of 16 bytes. `dst` may be `src`. */
+void scrip_desfire_sdm_file_data(const struct scrip_desfire_sdm_keys *keys, uint32_t counter, size_t count,
+                                 uint8_t *dst, const uint8_t *src);
+
 #endif
