@@ -25,7 +25,8 @@ struct bench {
     unsigned frames;     /* sent since the last connect */
     unsigned cut_before; /* this frame (from 1) does not reach the card */
     unsigned cut_after;  /* this frame reaches the card, its answer is lost */
-    unsigned long writes_of_commit;
+    void (*spy)(void *ctx, struct scrip_bytes capdu, struct scrip_bytes rapdu); /* sees every exchange; may be NULL */
+    void *spy_ctx;
 
     struct scrip_nv_memory journal_memory;
     struct scrip_nv_tearing journal_tearing;
@@ -105,6 +106,9 @@ static inline enum scrip_status bench_transmit(struct scrip_link *link, struct s
     if (status != SCRIP_OK || b->frames == b->cut_after) {
         bench_disconnect(link);
         return SCRIP_E_TORN;
+    }
+    if (b->spy != NULL) {
+        b->spy(b->spy_ctx, capdu, scrip_buf_bytes(&answer));
     }
     return scrip_buf_add_bytes(rapdu, scrip_buf_bytes(&answer));
 }

@@ -1,0 +1,233 @@
+/* A capture in words: what was said comes out, what was altered is pointed at, and keys never appear. */
+#include "purse_bench.h"
+#include <scrip/desfire_explain.h>
+
+#define KEYS 16U
+
+static struct bench bench;
+
+struct notes {
+    struct scrip_desfire_explain explain;
+    struct scrip_desfire_explain_key keys[KEYS];
+    size_t key_count;
+    char text[65536];
+    size_t len;
+    unsigned alter; /* the response of this exchange gets a wrong last byte before the status word */
+};
+
+static struct notes notes;
+
+static void write_line(void *ctx, const char *line)
+{
+    struct notes *n = ctx;
+    const size_t len = strlen(line);
+    assert_true(n->len + len + 2 < sizeof n->text);
+    memcpy(n->text + n->len, line, len);
+    n->len += len;
+    n->text[n->len++] = '\n';
+    n->text[n->len] = '\0';
+}
+
+static void listen(void *ctx, struct scrip_bytes capdu, struct scrip_bytes rapdu)
+{
+    struct notes *n = ctx;
+    uint8_t altered[SCRIP_DESFIRE_RAPDU_MAX];
+    memcpy(altered, rapdu.at, rapdu.len);
+    if (n->alter != 0 && n->explain.count.exchanges + 1 == n->alter && rapdu.len > 2) {
+        altered[rapdu.len - 3] ^= 1;
+    }
+    scrip_desfire_explain_exchange(&n->explain, capdu, scrip_bytes(altered, rapdu.len));
+}
+
+static void know(struct notes *n, const char *name, enum scrip_cipher cipher, const uint8_t *bytes)
+{
+    struct scrip_desfire_explain_key *key = &n->keys[n->key_count++];
+    *key = (struct scrip_desfire_explain_key){.key.cipher = (uint8_t)cipher, .name = name};
+    memcpy(key->key.bytes, bytes, scrip_cipher_key_len(cipher));
+}
+
+static void know_role(struct notes *n, struct bench *b, enum scrip_purse_role role, const char *name)
+{
+    uint8_t m[SCRIP_PURSE_DIVERSIFY_MAX];
+    uint8_t key[16];
+    assert_ok(bench_key(NULL, role, scrip_purse_diversify_input(role, b->uid, b->profile.purse.aid, m), key));
+    know(n, name, SCRIP_AES128, key);
+}
+
+static void given_listener(struct notes *n, struct bench *b)
+{
+    static const uint8_t zero[24];
+    memset(n, 0, sizeof *n);
+    know(n, "factory", SCRIP_DES, zero);
+    know(n, "factory", SCRIP_AES128, zero);
+    know_role(n, b, SCRIP_PURSE_AMK, "amk");
+    know_role(n, b, SCRIP_PURSE_PAY, "pay");
+    know_role(n, b, SCRIP_PURSE_WRITE, "write");
+    know_role(n, b, SCRIP_PURSE_TOPUP, "topup");
+    know_role(n, b, SCRIP_PURSE_PICC, "picc");
+    know_role(n, b, SCRIP_PURSE_ID, "id");
+    scrip_desfire_explain_start(&n->explain, n->keys, n->key_count, write_line, n);
+    b->spy = listen;
+    b->spy_ctx = n;
+}
+
+static void says(const char *words)
+{
+    if (strstr(notes.text, words) == NULL) {
+        fail_msg("not said: %s\n%s", words, notes.text);
+    }
+}
+
+static void a_whole_life_is_told_with_every_session_opened(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *profile;
+        enum scrip_desfire_generation generation;
+    } kinds[] = {{"an12113", SCRIP_DESFIRE_EV3},
+                 {"split+random-id", SCRIP_DESFIRE_EV2},
+                 {"ev1", SCRIP_DESFIRE_EV1},
+                 {"plain+random-id", SCRIP_DESFIRE_EV1}};
+    struct bench *b = &bench;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        given_fresh_card(b, kinds[i].profile, kinds[i].generation);
+        given_listener(&notes, b);
+        assert_ok(tap(b, SCRIP_PURSE_PERSONALISE, 1000, 0));
+        assert_ok(tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+        assert_ok(tap(b, SCRIP_PURSE_CREDIT, 2000, 1));
+        assert_ok(tap(b, SCRIP_PURSE_HISTORY, 0, 0));
+        says("SelectApplication 014499");
+        says("Debit file 3 amount 250 [");
+        says("Credit file 3 amount 2000 [");
+        says("GetValue file 3 [");
+        says(": 1000");
+        says("key \"topup\"");
+        says("key material not shown");
+        if (notes.explain.count.wrong != 0 || notes.explain.count.unopened != 0) {
+            fail_msg("%s: %u wrong, %u closed\n%s", kinds[i].profile, notes.explain.count.wrong,
+                     notes.explain.count.unopened, notes.text);
+        }
+        assert_int_equal(notes.explain.count.refused, 1); /* the probe for an application that is not there */
+        bench_free(b);
+    }
+}
+
+static void hex_of(const uint8_t *bytes, size_t len, char *out)
+{
+    for (size_t i = 0; i < len; i++) {
+        static const char digits[] = "0123456789ABCDEF";
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 15];
+    }
+    *out = '\0';
+}
+
+static void no_key_is_ever_shown(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    given_fresh_card(b, "an12113", SCRIP_DESFIRE_EV3);
+    given_listener(&notes, b);
+    assert_ok(tap(b, SCRIP_PURSE_PERSONALISE, 1000, 0));
+    assert_ok(tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+    for (size_t i = 2; i < notes.key_count; i++) {
+        char hex[40];
+        hex_of(notes.keys[i].key.bytes, 8, hex);
+        assert_null(strstr(notes.text, hex));
+    }
+    bench_free(b);
+}
+
+static void without_keys_a_session_stays_closed_and_shows_no_cryptogram_of_a_key(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    given_fresh_card(b, "an12113", SCRIP_DESFIRE_EV3);
+    given_listener(&notes, b);
+    scrip_desfire_explain_start(&notes.explain, NULL, 0, write_line, &notes);
+    assert_ok(tap(b, SCRIP_PURSE_PERSONALISE, 1000, 0));
+    says("none of the keys given fits");
+    says("ChangeKey key 3 [closed]");
+    assert_true(notes.explain.count.unopened > 5);
+    assert_int_equal(notes.explain.count.opened, 0);
+    bench_free(b);
+}
+
+static void the_first_wrong_byte_is_pointed_at(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    given_purse(b, "an12113", SCRIP_DESFIRE_EV3, 1000);
+    given_listener(&notes, b);
+    b->request.skip_flush = true;
+    notes.alter = 4; /* Select, two of authentication, GetValue */
+    assert_ok(tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+    b->request.skip_flush = false;
+    says("WRONG: the response's MAC at byte 23"); /* 16 of data, the last of 8 of MAC */
+    assert_int_equal(notes.explain.count.wrong, 1);
+    bench_free(b);
+
+    given_purse(b, "ev1", SCRIP_DESFIRE_EV1, 1000);
+    given_listener(&notes, b);
+    notes.alter = 4;
+    assert_ok(tap(b, SCRIP_PURSE_BALANCE, 0, 0));
+    says("WRONG: the response's MAC, checksum or padding");
+    bench_free(b);
+}
+
+/* D40 and LRP are no messaging of the purse: open the card by hand. */
+static void visit(struct bench *b, enum scrip_desfire_sm sm, const struct scrip_desfire_key *key)
+{
+    struct scrip_desfire_term term;
+    struct scrip_batch batch;
+    struct scrip_replies replies;
+    struct scrip_card_info info;
+    const uint8_t rnda[16] = {7};
+    assert_ok(bench_connect(&b->link, 0, &info));
+    scrip_desfire_term_start(&term);
+    scrip_batch_clear(&batch);
+    assert_ok(scrip_desfire_term_auth_ask(&term, &batch, sm, (enum scrip_cipher)key->cipher, 0, true));
+    assert_ok(scrip_batch_transmit(&batch, &b->link, &replies));
+    assert_ok(scrip_desfire_term_auth_challenge(&term, &replies));
+    scrip_batch_clear(&batch);
+    assert_ok(scrip_desfire_term_auth_answer(&term, &batch, key, rnda));
+    assert_ok(scrip_batch_transmit(&batch, &b->link, &replies));
+    assert_ok(scrip_desfire_term_auth_proof(&term, &replies, key));
+    scrip_batch_clear(&batch);
+    assert_ok(scrip_desfire_get_version(&term, &batch));
+    assert_ok(scrip_batch_transmit(&batch, &b->link, &replies));
+    uint8_t memory[64];
+    struct scrip_buf version = SCRIP_BUF_OF(memory);
+    assert_ok(scrip_desfire_term_take(&term, &replies, &version));
+    assert_int_equal(version.len, 28);
+    scrip_batch_clear(&batch);
+    assert_ok(scrip_desfire_change_key_settings(&term, &batch, 0x0F));
+    assert_ok(scrip_batch_transmit(&batch, &b->link, &replies));
+    assert_ok(scrip_desfire_term_take(&term, &replies, NULL));
+}
+
+static void d40_is_opened(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    const struct scrip_desfire_key zero = {.cipher = SCRIP_DES};
+    given_fresh_card(b, "ev1", SCRIP_DESFIRE_EV1);
+    given_listener(&notes, b);
+    visit(b, SCRIP_DESFIRE_SM_D40, &zero);
+    says("messaging D40");
+    says("ChangeKeySettings 0F [D40 Full] -> OK");
+    assert_int_equal(notes.explain.count.wrong, 0);
+    bench_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_life_is_told_with_every_session_opened),
+        cmocka_unit_test(no_key_is_ever_shown),
+        cmocka_unit_test(without_keys_a_session_stays_closed_and_shows_no_cryptogram_of_a_key),
+        cmocka_unit_test(the_first_wrong_byte_is_pointed_at),
+        cmocka_unit_test(d40_is_opened),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
