@@ -218,10 +218,10 @@ static void check_status(struct vector *v, struct table *t, const struct step *s
     }
 }
 
-static struct scrip_desfire_file settings_now(struct vector *v, struct table *t)
+static struct scrip_desfire_file settings_now(struct vector *v, struct table *t, const struct step *step)
 {
     struct scrip_desfire_file file = {0};
-    table_must(v, t, "GetFileSettings", scrip_desfire_get_file_settings(&t->term, &t->batch, 4));
+    check_status(v, t, step, table_do(v, t, scrip_desfire_get_file_settings(&t->term, &t->batch, 4)));
     all_right(v, "GetFileSettings", scrip_desfire_file_parse(scrip_buf_bytes(&t->taken), &file));
     return file;
 }
@@ -277,7 +277,7 @@ static void value_step(struct vector *v, struct table *t, const struct step *ste
         check_status(v, t, step, table_do(v, t, scrip_desfire_get_value(term, &t->batch, &access)));
         seen_number(v, step, "value ", scrip_get_le32s(t->taken.at));
     } else if (strcmp(step->command, "GetFileSettings") == 0) {
-        seen_number(v, step, "limited credit value ", settings_now(v, t).value);
+        seen_number(v, step, "limited credit value ", settings_now(v, t, step).value);
     } else {
         vector_fail(v, "no command %s", step->command);
     }
@@ -352,7 +352,7 @@ static void record_step(struct vector *v, struct table *t, const struct step *st
     } else if (strcmp(step->command, "CommitTransaction") == 0) {
         check_status(v, t, step, table_do(v, t, scrip_desfire_commit_transaction(&t->term, &t->batch, false)));
     } else if (strcmp(step->command, "GetFileSettings") == 0) {
-        seen_number(v, step, "current records ", settings_now(v, t).records);
+        seen_number(v, step, "current records ", settings_now(v, t, step).records);
     } else if (strcmp(step->command, "ReadRecords 0,1") == 0) {
         read_newest(v, t, step, scrip_bytes(newest, 4));
     } else {

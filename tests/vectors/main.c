@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const struct vector_kind *const PARTS[] = {
-    VECTORS_CRYPTO, VECTORS_D40, VECTORS_EV1, VECTORS_EV2, VECTORS_LRP, VECTORS_TMAC, VECTORS_CARD,
+    VECTORS_CRYPTO, VECTORS_D40, VECTORS_EV1, VECTORS_EV2, VECTORS_LRP, VECTORS_TMAC, VECTORS_CARD, VECTORS_E2E,
 };
 
 static const struct vector_kind *kind_of(const char *algorithm)

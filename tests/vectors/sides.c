@@ -142,6 +142,9 @@ struct scrip_bytes apdu_data(struct vector *v, struct scrip_bytes apdu, uint8_t 
         vector_fail(v, "not a wrapped response");
     }
     *status = apdu.at[apdu.len - 1];
+    if (*status != 0x00 && *status != 0x90) {
+        vector_fail(v, "status %02X is no success", *status);
+    }
     return scrip_bytes_head(apdu, apdu.len - 2);
 }
 

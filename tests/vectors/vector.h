@@ -36,6 +36,7 @@ extern const struct vector_kind VECTORS_EV2[];
 extern const struct vector_kind VECTORS_LRP[];
 extern const struct vector_kind VECTORS_TMAC[];
 extern const struct vector_kind VECTORS_CARD[];
+extern const struct vector_kind VECTORS_E2E[];
 
 /** Fail the vector; does not return. */
 _Noreturn void vector_fail(struct vector *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
