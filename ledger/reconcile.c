@@ -93,8 +93,15 @@ static enum scrip_status owed_find(struct scrip_ledger *ledger, const struct car
     if (card->c.tmac) {
         SCRIP_TRY(NUMBER(ledger, DEBIT_SUM_AFTER, 0, &debits, V_INT(card->number), V_INT(card->c.seen_tmc)));
         SCRIP_TRY(NUMBER(ledger, ISSUE_SUM_AFTER, 0, &credits, V_INT(card->number), V_INT(card->c.seen_tmc)));
+    } else {
+        SCRIP_TRY(NUMBER(ledger, DEBIT_SUM, 0, &debits, V_INT(card->number)));
     }
     verdict->owed = card->c.card_float + debits - credits - card->c.seen_balance;
+    if (!card->c.tmac) {
+        /* Without a counter nobody can say which debits came after that session. Only more than all credits together
+         * is certain to be too much. */
+        verdict->has_owed = verdict->owed < 0;
+    }
     return SCRIP_OK;
 }
 

@@ -225,13 +225,13 @@ static void the_log_read_twice_is_harvested_once(void **state)
     issued(d->ledger, "o1", ALICE, 100);
     struct scrip_settle_evidence reads = session_reads(d->ledger, ALICE, 2, NULL, 0);
     reads.debit_count = 1; /* explains one of two steps, however often it is read */
-    reads.debits[0][0] = 7;
+    reads.debits[0][12] = 7; /* its amount */
     for (int i = 0; i < 3; i++) {
         reads.tmc_floor = card_now(d->ledger, ALICE).tmc;
         assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_UNDECIDED);
     }
     reads.debit_count = 2;
-    reads.debits[1][0] = 8;
+    reads.debits[1][12] = 8;
     assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_PROOF_NONE);
     assert_int_equal(verdict_on(d, ALICE).missing_logged, 2);
     desk_commit(d);
@@ -361,6 +361,27 @@ static bool count_line(void *ctx, const struct scrip_ledger_debit *debit, enum s
     return debit->amount > 0;
 }
 
+static void without_a_counter_only_more_than_all_credits_is_a_copy(void **state)
+{
+    struct desk *d = *state;
+    desk_begin(d);
+    issued(d->ledger, "o1", BOB, 1000);
+    struct scrip_settle_evidence answer = batch_answer(d->ledger, BOB, 0);
+    answer.has_balance = true;
+    answer.balance = 1000;
+    assert_int_equal(settled(d->ledger, BOB, &answer), SCRIP_EVENT_PROOF_COMMIT);
+    const struct scrip_ledger_debit debit = debit_line(BOB, 1, 0, 110);
+    assert_int_equal(taken(d->ledger, &debit), SCRIP_DEBIT_BOOKED);
+    assert_int_equal(verdict_on(d, BOB).kind, SCRIP_VERDICT_IN_STEP);
+    const struct scrip_settle_record record = {.value = 1000, .reference = 1 | 0x80000000U};
+    struct scrip_settle_evidence later = session_reads(d->ledger, BOB, 0, &record, 1);
+    later.has_balance = true;
+    later.balance = 1001;
+    (void)settled(d->ledger, BOB, &later);
+    assert_int_equal(verdict_on(d, BOB).kind, SCRIP_VERDICT_FORK);
+    desk_commit(d);
+}
+
 static void debits_are_listed_with_what_became_of_them(void **state)
 {
     struct desk *d = *state;
@@ -425,6 +446,7 @@ int main(void)
         LAW(value_of_personalisation_is_in_the_book),
         LAW(an_account_never_leaves_its_range),
         LAW(a_balance_that_does_not_fit_is_a_copy),
+        LAW(without_a_counter_only_more_than_all_credits_is_a_copy),
         LAW(debits_are_listed_with_what_became_of_them),
         LAW(api_keys_are_known_by_their_hash_and_can_be_revoked),
     };
