@@ -237,7 +237,7 @@ const struct tool_command tool_order_list = {
                                             {.name = "state",
                                              .kind = TOOL_TEXT,
                                              .value = "STATE",
-                                             .help = "in this state: created, funded, issued, confirmed ..."},
+                                             .help = "in this state: created, funded, issued, confirmed and so on"},
                                             {.name = NULL}},
     .run = list,
 };
