@@ -2,10 +2,12 @@
 
 #include "../token.h"
 
+#include <scrip/desfire.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PROTOCOL     "scrip-remote-admin/1.0"
+#define CREDIT       0x0CU /* the command that runs into the upper limit */
 #define TYPE_SCRIPT  "application/vnd.etsi.scp.command-data;version=1.0"
 #define SESSION_PATH "/ota/s/"
 #define SCRIPT_MAX   (SCRIP_BATCH_BYTES + SCRIP_BATCH_COMMANDS * 4U + 64U)
@@ -69,18 +71,21 @@ enum scrip_status ota_restart(struct ota *ota, unsigned version)
     ota->session = (struct session){
         .restarts = (uint8_t)(old.restarts + 1U),
         .attempt = old.attempt,
+        .newest_only = old.newest_only,
+        .refused_cmd = old.refused_cmd,
+        .refused_sw = old.refused_sw,
         .key_version = (uint8_t)version,
     };
     memcpy(ota->session.order_id, old.order_id, sizeof old.order_id);
     return send_preamble(ota);
 }
 
-static enum scrip_status refused(struct ota *ota)
+enum scrip_status ota_refused(struct ota *ota, uint8_t cmd, uint16_t sw)
 {
-    const struct scrip_desfire_failure *failure = &ota->tap.term.failure;
     char detail[96];
-    (void)snprintf(detail, sizeof detail, "command %02X was answered with %04X", failure->cmd, failure->sw);
-    return problem(ota->context, SCRIP_PROBLEM_CARD_REFUSED, detail);
+    const bool limit = sw == SCRIP_DESFIRE_SW(DF_BOUNDARY_ERROR) && cmd == CREDIT;
+    (void)snprintf(detail, sizeof detail, "command %02X was answered with %04X", cmd, sw);
+    return problem(ota->context, limit ? SCRIP_PROBLEM_LIMIT : SCRIP_PROBLEM_CARD_REFUSED, detail);
 }
 
 enum scrip_status ota_failed(struct ota *ota, enum scrip_status status)
@@ -90,7 +95,7 @@ enum scrip_status ota_failed(struct ota *ota, enum scrip_status status)
     case SCRIP_E_NO_CARD:
         return ota_over(ota); /* the next tap settles what is open */
     case SCRIP_E_CARD:
-        return refused(ota);
+        return ota_refused(ota, ota->tap.term.failure.cmd, ota->tap.term.failure.sw);
     case SCRIP_E_AUTH:
         return problem(ota->context, SCRIP_PROBLEM_CARD_AUTH, NULL);
     case SCRIP_E_MAC:

@@ -54,9 +54,12 @@ struct session {
     uint8_t reads;       /* SCRIP_READ_* still to be asked for in this stage */
     uint8_t proof_role;  /* enum scrip_purse_role + 1 of a proof that is still out; 0: none */
     bool settled;        /* evidence was taken in this session */
-    uint32_t issue_no;   /* the card's newest issue number when part 2 was made */
-    uint32_t tmc_floor;  /* its highest TMC then */
-    uint32_t reference;  /* of the issue whose batch was sent; 0: none */
+    uint8_t refused_cmd; /* what the phone reported as refused before this session was begun; 0: nothing */
+    uint16_t refused_sw;
+    bool newest_only;   /* the card refused to show the second newest top-up */
+    uint32_t issue_no;  /* the card's newest issue number when part 2 was made */
+    uint32_t tmc_floor; /* its highest TMC then */
+    uint32_t reference; /* of the issue whose batch was sent; 0: none */
     char order_id[SCRIP_LEDGER_ID_MAX + 1];
 };
 
@@ -124,6 +127,9 @@ enum scrip_status ota_restart(struct ota *ota, unsigned version);
 /** The card's answer was not what was asked for: lost, refused, or altered. */
 enum scrip_status ota_failed(struct ota *ota, enum scrip_status status);
 
+/** Tell what the card refused, as the phone says. */
+enum scrip_status ota_refused(struct ota *ota, uint8_t cmd, uint16_t sw);
+
 /** Read the order again after the ledger has changed it. */
 enum scrip_status ota_reload(struct ota *ota);
 
@@ -134,6 +140,9 @@ enum scrip_status ota_next(struct ota *ota);
 
 /** Append reads one by one until one must wait. */
 enum scrip_status ota_ask_reads(struct ota *ota);
+
+/** How many records of the top-up log to read; 0: all. */
+unsigned ota_topups_wanted(const struct ota *ota);
 
 /* ---- work.c ---- */
 

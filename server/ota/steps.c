@@ -105,6 +105,17 @@ enum scrip_status take_auth(struct ota *ota, enum scrip_status taken)
 
 /* ---- evidence ---- */
 
+/* With short codes a log comes in several frames, each a trip of its own. The two newest top-ups decide as well: the
+ * open one, if it is there, and the one proved last, by which an older image gives itself away. They are read one by
+ * one; a card that has only one (or an older image) refuses, and then the newest alone is read. */
+unsigned ota_topups_wanted(const struct ota *ota)
+{
+    if (ota->profile.purse.long_codes) {
+        return 0;
+    }
+    return ota->card.committed != 0 && !ota->session.newest_only ? 2 : 1;
+}
+
 enum scrip_status ota_ask_reads(struct ota *ota)
 {
     /* The top-up log comes last: with short codes it may take several frames and then ends its batch. */
@@ -114,7 +125,8 @@ enum scrip_status ota_ask_reads(struct ota *ota)
         if ((ota->session.reads & order[i]) == 0) {
             continue;
         }
-        const enum scrip_status status = scrip_desfire_tap_read(&ota->tap, &ota->batch, order[i], 0);
+        const unsigned records = order[i] == SCRIP_READ_TOPUPS ? ota_topups_wanted(ota) : 0;
+        const enum scrip_status status = scrip_desfire_tap_read(&ota->tap, &ota->batch, order[i], records);
         if ((status == SCRIP_E_WAIT || status == SCRIP_E_STATE) && ota->batch.count > 0) {
             return SCRIP_OK; /* the rest after the answers */
         }
@@ -158,6 +170,9 @@ static enum scrip_status after_settling(struct ota *ota, enum scrip_status statu
     if (scrip_settle_is_final(ota->order.state)) {
         return ota_over(ota);
     }
+    if (ota->session.refused_sw != 0 && ota->order.state == SCRIP_STATE_FUNDED) {
+        return ota_refused(ota, ota->session.refused_cmd, ota->session.refused_sw); /* it would only refuse again */
+    }
     ota->session.settled = true;
     scrip_batch_clear(&ota->batch);
     return ota_next(ota);
@@ -170,6 +185,18 @@ static enum scrip_status more_reads(struct ota *ota, enum scrip_status taken)
     return ota_go_on(ota, (enum ota_stage)ota->session.stage);
 }
 
+static enum scrip_status evidence_missing(struct ota *ota, enum scrip_status taken)
+{
+    if ((ota->tap.facts.has & SCRIP_FACT_CARD) == 0) {
+        return not_proved(ota, taken);
+    }
+    if (taken == SCRIP_E_CARD && ota_topups_wanted(ota) == 2 && ota->session.restarts < OTA_RESTARTS_MAX) {
+        ota->session.newest_only = true;
+        return ota_restart(ota, ota->session.key_version);
+    }
+    return ota_failed(ota, taken);
+}
+
 enum scrip_status take_evidence(struct ota *ota, enum scrip_status taken)
 {
     struct scrip_settle_evidence evidence;
@@ -178,7 +205,7 @@ enum scrip_status take_evidence(struct ota *ota, enum scrip_status taken)
         return more_reads(ota, taken);
     }
     if (taken != SCRIP_OK) {
-        return (ota->tap.facts.has & SCRIP_FACT_CARD) == 0 ? not_proved(ota, taken) : ota_failed(ota, taken);
+        return evidence_missing(ota, taken);
     }
     SCRIP_TRY(note_version(ota));
     if (ota->replay) { /* this evidence was taken when the request came first */
@@ -310,6 +337,8 @@ static enum scrip_status ask_again(struct ota *ota)
     if (gone || ota->session.restarts >= OTA_RESTARTS_MAX) {
         return ota_over(ota);
     }
+    ota->session.refused_cmd = ota->tap.term.failure.cmd;
+    ota->session.refused_sw = ota->tap.term.failure.sw;
     return ota_restart(ota, ota->session.key_version);
 }
 

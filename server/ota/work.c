@@ -34,11 +34,15 @@ static bool has_pay_key(const struct ota *ota)
     return status == SCRIP_OK;
 }
 
+/* With short codes only the last log of a session may take several frames: the debits do; of the top-ups, which the
+ * book has anyway, the newest are read. */
 static enum scrip_status ask_reading(struct ota *ota, bool debits)
 {
-    const unsigned logs = SCRIP_READ_TOPUPS | (debits ? (unsigned)SCRIP_READ_DEBITS : 0U);
-    const unsigned what = SCRIP_READ_BALANCE | SCRIP_READ_TMAC | logs;
-    SCRIP_TRY(scrip_desfire_tap_read(&ota->tap, &ota->batch, what | SCRIP_READ_LAST, 0));
+    const unsigned what = SCRIP_READ_BALANCE | SCRIP_READ_TMAC | SCRIP_READ_TOPUPS;
+    SCRIP_TRY(scrip_desfire_tap_read(&ota->tap, &ota->batch, what, ota_topups_wanted(ota)));
+    if (debits) {
+        SCRIP_TRY(scrip_desfire_tap_read(&ota->tap, &ota->batch, SCRIP_READ_DEBITS | SCRIP_READ_LAST, 0));
+    }
     return ota_go_on(ota, OTA_READ);
 }
 

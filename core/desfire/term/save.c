@@ -8,6 +8,7 @@
 #define IS_BEGUN      0x04U
 #define IS_ISO        0x08U
 #define IS_CLOSED     0x10U
+#define IS_CONTINUING 0x20U
 
 #define PENDING_ENDS  0x80U /* beside the kind */
 
@@ -65,13 +66,10 @@ static enum scrip_status load_handshake(struct scrip_desfire_handshake *auth, st
 
 enum scrip_status scrip_desfire_term_save(const struct scrip_desfire_term *term, struct scrip_buf *out)
 {
-    if (term->continuing) {
-        return SCRIP_E_STATE;
-    }
     const bool in_session = scrip_desfire_term_in_session(term);
     const unsigned flags = (in_session ? HAS_SESSION : 0U) | (term->auth.first ? IS_FIRST : 0U) |
                            (term->auth.begun ? IS_BEGUN : 0U) | (term->auth.iso ? IS_ISO : 0U) |
-                           (term->closed ? IS_CLOSED : 0U);
+                           (term->closed ? IS_CLOSED : 0U) | (term->continuing ? IS_CONTINUING : 0U);
     SCRIP_TRY(
         scrip_buf_add(out, (const uint8_t[]){SAVED_VERSION, (uint8_t)flags, term->frame_data, term->pending_count}, 4));
     SCRIP_TRY(save_handshake(&term->auth, out));
@@ -86,6 +84,23 @@ enum scrip_status scrip_desfire_term_save(const struct scrip_desfire_term *term,
             SCRIP_TRY(scrip_desfire_expect_save(&pending->expect, out));
         }
     }
+    if (term->continuing) { /* the frames of a response that goes on */
+        SCRIP_TRY(scrip_buf_add_le(out, term->gathered, 2));
+        return scrip_buf_add(out, term->gather, term->gathered);
+    }
+    return SCRIP_OK;
+}
+
+static enum scrip_status load_gathered(struct scrip_desfire_term *term, struct scrip_bytes *in)
+{
+    uint8_t len[2];
+    SCRIP_TRY(load_bytes(in, len, sizeof len));
+    if (scrip_get_le16(len) > sizeof term->gather) {
+        return SCRIP_E_FORMAT;
+    }
+    SCRIP_TRY(load_bytes(in, term->gather, scrip_get_le16(len)));
+    term->gathered = scrip_get_le16(len);
+    term->continuing = true;
     return SCRIP_OK;
 }
 
@@ -126,5 +141,5 @@ enum scrip_status scrip_desfire_term_load(struct scrip_desfire_term *term, struc
         SCRIP_TRY(load_pending(&term->pending[i], in));
         term->pending_count = (uint8_t)(i + 1);
     }
-    return SCRIP_OK;
+    return (head[1] & IS_CONTINUING) != 0 ? load_gathered(term, in) : SCRIP_OK;
 }
