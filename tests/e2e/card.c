@@ -118,6 +118,8 @@ static enum scrip_status answer(struct world *world, struct scrip_bytes command,
     uint8_t room[SCRIP_DESFIRE_RAPDU_MAX];
     struct scrip_buf rsp = SCRIP_BUF_OF(room);
     const enum scrip_status status = scrip_desfire_card_apdu(&world->card, command, &rsp);
+    world_note(world, "  card %02X%02X.. -> %s %02X%02X", command.at[0], command.at[1], scrip_status_name(status),
+               rsp.len >= 2 ? rsp.at[rsp.len - 2] : 0, rsp.len >= 2 ? rsp.at[rsp.len - 1] : 0);
     if (status == SCRIP_E_NV) {
         return lose_card(world);
     }
@@ -154,10 +156,19 @@ static enum scrip_status withhold(struct world *world, enum fault fault, struct 
     return SCRIP_E_TORN;
 }
 
-static bool is_proof_of_session(struct scrip_bytes command, const struct scrip_buf *rapdu, size_t before)
+static bool is_command(struct scrip_bytes command, uint8_t code)
 {
-    return command.len > 2 && command.at[0] == 0x90 && command.at[1] == 0xAF && rapdu->len >= before + 2 &&
-           rapdu->at[rapdu->len - 1] == 0x00;
+    return command.len > 2 && command.at[0] == 0x90 && command.at[1] == code;
+}
+
+/* What was kept is sent behind this command? */
+static enum fault moment_of(struct scrip_bytes command, const struct scrip_buf *rapdu, size_t before)
+{
+    const bool good = rapdu->len >= before + 2 && rapdu->at[rapdu->len - 1] == 0x00;
+    if (good && is_command(command, 0xAF)) {
+        return FAULT_command_held_auth;
+    }
+    return good && (is_command(command, 0xAB) || is_command(command, 0xBB)) ? FAULT_command_held_read : FAULT_none;
 }
 
 static enum scrip_status link_transmit(struct scrip_link *link, struct scrip_bytes command, struct scrip_buf *rapdu)
@@ -167,6 +178,9 @@ static enum scrip_status link_transmit(struct scrip_link *link, struct scrip_byt
         return SCRIP_E_NO_CARD;
     }
     SCRIP_TRY(send_kept(world, FAULT_command_held_first));
+    if (world->kept.armed && world->kept.when != FAULT_none && is_command(command, 0x5A)) {
+        return scrip_buf_add_bytes(rapdu, scrip_bytes("\x91\x00", 2));
+    }
     const enum fault lost = plan_pass(world->plan, POINT_COMMAND);
     if (lost != FAULT_none && lost != FAULT_command_twice) {
         return withhold(world, lost, command);
@@ -176,8 +190,9 @@ static enum scrip_status link_transmit(struct scrip_link *link, struct scrip_byt
     if (lost == FAULT_command_twice) {
         SCRIP_TRY(answer(world, command, NULL));
     }
-    if (is_proof_of_session(command, rapdu, before)) {
-        SCRIP_TRY(send_kept(world, FAULT_command_held_auth));
+    const enum fault moment = moment_of(command, rapdu, before);
+    if (moment != FAULT_none) {
+        SCRIP_TRY(send_kept(world, moment));
     }
     switch (plan_pass(world->plan, POINT_ANSWER)) {
     case FAULT_answer_lost:

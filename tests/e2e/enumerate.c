@@ -112,6 +112,11 @@ bool enumeration_case(struct enumeration *e, struct one_case *one, struct violat
     return right;
 }
 
+void enumeration_follow(struct enumeration *e)
+{
+    e->world->followed = true;
+}
+
 /* @return false: stop */
 static bool run_counted(struct enumeration *e, struct one_case *one, uint64_t *count)
 {
@@ -283,7 +288,7 @@ static bool run_some_triples(struct enumeration *e, double seconds)
 static bool run_all_singles(struct enumeration *e)
 {
     for (size_t i = 0; i < PROCEDURES; i++) {
-        for (unsigned bits = 0; bits < 4; bits++) {
+        for (unsigned bits = 0; bits < 4 && e->scene[i] != NULL; bits++) {
             const struct world_options options = {(bits & 1U) != 0, (bits & 2U) != 0};
             if (!run_singles(e, &procedures[i], &options)) {
                 return false;
@@ -318,7 +323,7 @@ bool enumeration_run(struct enumeration *e, const struct enumeration_limits *lim
     return whole;
 }
 
-struct enumeration *enumeration_new(uint64_t seed)
+struct enumeration *enumeration_new(uint64_t seed, const char *only)
 {
     struct enumeration *e = calloc(1, sizeof *e);
     struct world *world = calloc(1, sizeof *world);
@@ -331,6 +336,9 @@ struct enumeration *enumeration_new(uint64_t seed)
     e->world = world;
     for (size_t i = 0; i < PROCEDURES; i++) {
         char why[WORLD_SUMMARY] = "";
+        if (only != NULL && strcmp(procedures[i].name, only) != 0) {
+            continue;
+        }
         e->scene[i] = scene_make(procedures[i].profile, why, sizeof why);
         if (e->scene[i] == NULL) {
             (void)fprintf(stderr, "scene %s: %s\n", procedures[i].profile, why);

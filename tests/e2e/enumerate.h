@@ -29,8 +29,10 @@ struct violation {
 
 struct enumeration;
 
-/** @param seed of everything that is drawn by lot. @return NULL: a scene could not be made (message printed) */
-struct enumeration *enumeration_new(uint64_t seed);
+/** @param seed of everything that is drawn by lot
+ *  @param only  name of the one procedure to run; NULL: all
+ *  @return NULL: a scene could not be made (message printed) */
+struct enumeration *enumeration_new(uint64_t seed, const char *only);
 void enumeration_free(struct enumeration *enumeration);
 
 /** Called for each violation. @return false: stop */
@@ -55,6 +57,9 @@ bool enumeration_run(struct enumeration *enumeration, const struct enumeration_l
 
 /** Run one case. @return true: all is right */
 bool enumeration_case(struct enumeration *enumeration, struct one_case *one, struct violation *violation);
+
+/** From now on tell what happens in each case. */
+void enumeration_follow(struct enumeration *enumeration);
 
 /** "ev2 keep=1 end=0 seed=5 12=nv_half,30=answer_lost" */
 void case_write(const struct one_case *one, char *text, size_t cap);

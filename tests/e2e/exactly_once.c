@@ -4,7 +4,7 @@
  *   exactly_once                 all single faults; a sample of pairs and triples
  *   exactly_once --all           all pairs as well, and more triples
  *   exactly_once --case "TEXT"   one case, as it is printed when it goes wrong
- *   exactly_once --seed N */
+ *   exactly_once --seed N --procedure NAME */
 #include "enumerate.h"
 
 #include <inttypes.h>
@@ -29,6 +29,7 @@ static int run_one(struct enumeration *enumeration, const char *text)
         (void)fprintf(stderr, "not a case: %s\n", text);
         return 2;
     }
+    enumeration_follow(enumeration);
     if (!enumeration_case(enumeration, &one, &violation)) {
         printf("VIOLATION  %s\n", violation.why);
         return 1;
@@ -60,20 +61,23 @@ int main(int argc, char **argv)
 {
     bool all = false;
     const char *text = NULL;
+    const char *only = NULL;
     uint64_t seed = 20260101;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--all") == 0) {
             all = true;
         } else if (strcmp(argv[i], "--case") == 0 && i + 1 < argc) {
             text = argv[++i];
+        } else if (strcmp(argv[i], "--procedure") == 0 && i + 1 < argc) {
+            only = argv[++i];
         } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
             seed = strtoull(argv[++i], NULL, 0);
         } else {
-            (void)fprintf(stderr, "exactly_once [--all] [--seed N] [--case TEXT]\n");
+            (void)fprintf(stderr, "exactly_once [--all] [--seed N] [--procedure NAME] [--case TEXT]\n");
             return 2;
         }
     }
-    struct enumeration *enumeration = enumeration_new(seed);
+    struct enumeration *enumeration = enumeration_new(seed, only);
     if (enumeration == NULL) {
         return 1;
     }

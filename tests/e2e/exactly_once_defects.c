@@ -40,7 +40,7 @@ int main(int argc, char **argv)
     const char *only = argc > 1 ? argv[1] : NULL;
     unsigned missed = 0;
     unsigned tried = 0;
-    struct enumeration *enumeration = enumeration_new(20260101);
+    struct enumeration *enumeration = enumeration_new(20260101, NULL);
     if (enumeration == NULL) {
         return 1;
     }

@@ -22,9 +22,12 @@ int world_deliver(struct world *world, const struct kept_request *kept)
     world->now_ms += 20;
     (void)scrip_server_exchange(world->server[world->instance], &request, &world->response);
     if (world->stopped) {
+        world_note(world, "POST %.40s: the server stops", kept->uri);
         world_restart(world);
         return 0;
     }
+    world_note(world, "POST %.40s (%zu bytes): %d %.*s", kept->uri, request.body.len, world->response.status,
+               world->response.status >= 400 ? (int)world->response.body_len : 0, (const char *)world->response.body);
     if (world->response.status == 500) {
         world_fail(world, "the server says 500: %.*s", (int)world->response.body_len,
                    (const char *)world->response.body);

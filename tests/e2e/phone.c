@@ -96,7 +96,11 @@ static void another_phone(struct world *world, const char *order, bool powered)
 /* What happens behind the phone's back. @return false: this phone stops here */
 static bool happens(struct world *world, struct phone *phone)
 {
-    switch (plan_pass(world->plan, POINT_STEP)) {
+    const enum fault fault = plan_pass(world->plan, POINT_STEP);
+    if (fault != FAULT_none) {
+        world_note(world, "%s", fault_text(fault));
+    }
+    switch (fault) {
     case FAULT_phone_stopped:
         return false;
     case FAULT_phone_lost:
@@ -225,6 +229,7 @@ void world_phone_run(struct world *world, struct phone *phone)
         phone_start(world, phone);
     }
     int steps = 0;
+    world_note(world, "phone of %s begins", phone->order);
     world->depth++;
     while (!world->broken && phone_step(world, phone)) {
         if (++steps > STEPS_MAX) {
@@ -232,6 +237,8 @@ void world_phone_run(struct world *world, struct phone *phone)
         }
     }
     world->depth--;
+    world_note(world, "phone of %s: %s, %s", phone->order, scrip_relay_outcome_name(scrip_relay_outcome(&phone->relay)),
+               scrip_relay_why(&phone->relay));
     scrip_link_disconnect(&world->link);
     const enum scrip_relay_outcome outcome = scrip_relay_outcome(&phone->relay);
     if (outcome == SCRIP_RELAY_FINISHED || outcome == SCRIP_RELAY_REFUSED || outcome == SCRIP_RELAY_INCOMPLETE) {

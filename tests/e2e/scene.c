@@ -133,7 +133,7 @@ static enum scrip_status live_a_little(struct scene *scene, struct world *world)
     }
     SCRIP_TRY(keep_preamble(scene, phone));
     if (!world_terminal_tap(world, FIRST_AMOUNT - SCENE_BALANCE) || !world_terminal_upload(world)) {
-        world_fail(world, "the first debit fails");
+        world_fail(world, "the first debit fails: %s", world_terminal_why(world));
         return SCRIP_E_STATE;
     }
     return world->broken ? SCRIP_E_STATE : SCRIP_OK;

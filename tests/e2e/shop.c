@@ -26,6 +26,7 @@ static enum scrip_status until_durable(struct world *world, const struct act *ac
             status = scrip_ledger_commit(world->ledger);
         }
         if (world->stopped) {
+            world_note(world, "the server stops");
             world_restart(world);
             continue;
         }
@@ -94,13 +95,15 @@ void world_order(struct world *world, const char *id, enum scrip_settle_kind kin
 void world_cancel(struct world *world, const char *id)
 {
     world->cancelled = true;
-    (void)until_durable(world, &(struct act){act_cancel, id});
+    const enum scrip_status status = until_durable(world, &(struct act){act_cancel, id});
+    world_note(world, "cancel %s: %s", id, scrip_status_name(status));
 }
 
 void world_claim(struct world *world, const char *id)
 {
-    world->claimed = true;
-    (void)until_durable(world, &(struct act){act_claim, id});
+    const enum scrip_status status = until_durable(world, &(struct act){act_claim, id});
+    world->claimed = world->claimed || status == SCRIP_OK;
+    world_note(world, "claim %s: %s", id, scrip_status_name(status));
 }
 
 void world_expire(struct world *world)

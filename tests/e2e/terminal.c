@@ -12,7 +12,9 @@
 struct terminal {
     struct memory memory;
     struct scrip_journal journal;
-    bool up; /* the journal is open */
+    bool up;   /* the journal is open */
+    bool busy; /* a customer is at the gate */
+    char why[160];
     struct scrip_purse_job job;
 };
 
@@ -111,20 +113,27 @@ static enum scrip_status run_flow(struct world *world, struct scrip_flow *flow)
     }
 }
 
-/* Value that the gate let somebody in for. */
-static void open_gate(struct world *world, const struct scrip_purse_result *result)
+/* Value that the gate let somebody in for. A gate that stops between its durable result and its opening owes the
+ * customer an opening; one that stops before that result opens at the next tap, without a second debit. */
+static void note_opening(struct world *world, const struct scrip_purse_result *result, bool stopped)
 {
     struct scrip_journal_line line;
     if (scrip_journal_get(&world->terminal->journal, result->sequence, &line) != SCRIP_OK) {
         world_fail(world, "the gate opens without a journal line");
-        return;
+    } else if (!stopped) {
+        world->opened += line.amount;
+    } else if (line.state == SCRIP_JOURNAL_CONFIRMED || line.state == SCRIP_JOURNAL_FOUND) {
+        world->unopened += line.amount;
     }
-    world->opened += line.amount;
 }
 
 bool world_terminal_tap(struct world *world, int32_t amount)
 {
     struct scrip_card_info info;
+    if (world->terminal->busy) { /* one customer at a time */
+        return false;
+    }
+    world->wanted = amount;
     if (world->broken || !start(world) || scrip_link_connect(&world->link, 0, &info) != SCRIP_OK) {
         return false;
     }
@@ -135,14 +144,19 @@ bool world_terminal_tap(struct world *world, int32_t amount)
         world_fail(world, "the debit does not begin");
         return false;
     }
+    world->terminal->busy = true;
     (void)run_flow(world, &job->flow);
+    world->terminal->busy = false;
     scrip_purse_end(job);
     scrip_link_disconnect(&world->link);
-    if (job->result.outcome != SCRIP_OUTCOME_ACCEPTED || world->terminal->memory.dead) {
+    world_note(world, "gate: %s", world_terminal_why(world));
+    const bool stopped = world->terminal->memory.dead; /* it lost power: whatever it knew, it did not open */
+    if (!start(world) || job->result.outcome != SCRIP_OUTCOME_ACCEPTED) {
         return false;
     }
-    open_gate(world, &job->result);
-    return true;
+    note_opening(world, &job->result, stopped);
+    world->wanted = stopped ? amount : 0;
+    return !stopped;
 }
 
 /* ---- uploads ---- */
@@ -187,6 +201,7 @@ static void acknowledge(struct world *world)
         world_fail(world, "an upload is answered with %s", text);
         return;
     }
+    world_note(world, "upload: %s", text);
     const uint64_t sequence = strtoull(at + sizeof name - 1, NULL, 10);
     if (strstr(text, "refused") != NULL || strstr(text, "forked") != NULL) {
         world_fail(world, "a journal line is refused: %s", text);
@@ -207,6 +222,8 @@ bool world_terminal_upload(struct world *world)
     }
     const enum fault fault = plan_pass(world->plan, POINT_UPLOAD);
     world->journal_withheld = world->journal_withheld || fault == FAULT_upload_withheld;
+    world_note(world, "upload of lines %llu to %llu%s", (unsigned long long)world->terminal->journal.acknowledged + 1,
+               (unsigned long long)world->terminal->journal.last, fault != FAULT_none ? ", with a fault" : "");
     if (world->journal_withheld || fault == FAULT_upload_lost) {
         return false;
     }
@@ -241,6 +258,17 @@ bool world_terminal_sums(struct world *world, int64_t *debited, unsigned *open)
         *open += line.state == SCRIP_JOURNAL_INTENT;
     }
     return true;
+}
+
+const char *world_terminal_why(struct world *world)
+{
+    struct terminal *terminal = world->terminal;
+    const struct scrip_purse_result *result = &terminal->job.result;
+    (void)snprintf(terminal->why, sizeof terminal->why, "%s, %s, command %02X answered %04X, %llu of %llu uploaded",
+                   scrip_outcome_name(result->outcome), scrip_status_name(result->status), result->failure.cmd,
+                   result->failure.sw, (unsigned long long)terminal->journal.acknowledged,
+                   (unsigned long long)terminal->journal.last);
+    return terminal->why;
 }
 
 enum scrip_status world_terminal_image(struct world *world, uint8_t **image, uint32_t *size)

@@ -86,6 +86,10 @@ static void assert_topup_after_open_one(const char *profile, unsigned requests, 
     assert_int_equal(plan.fired, 1);
     assert_string_equal(scrip_settle_state_name(world_state(world, "first")), "ISSUED");
     const struct counted got = bring("second", false);
+    if (world_state(world, "first") != SCRIP_STATE_CONFIRMED) {
+        print_error("HTTP %d: %.*s\n", world->response.status, (int)world->response.body_len,
+                    (const char *)world->response.body);
+    }
     assert_confirmed("first");
     assert_confirmed("second");
     print_message("%-20s after an open one: %u requests, %u waits\n", profile, got.requests, got.waits);

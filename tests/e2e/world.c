@@ -45,6 +45,19 @@ void world_fail(struct world *world, const char *format, ...)
     va_end(args);
 }
 
+void world_note(const struct world *world, const char *format, ...)
+{
+    if (!world->followed) {
+        return;
+    }
+    printf("%5u  ", world->plan->points);
+    va_list args;
+    va_start(args, format);
+    (void)vprintf(format, args);
+    va_end(args);
+    printf("\n");
+}
+
 static bool at_commit(void *ctx, bool after)
 {
     struct world *world = ctx;
@@ -129,7 +142,7 @@ static void forget_case(struct world *world)
     world->request_count = 0;
     world->order_count = 0;
     world->cancelled = world->claimed = world->expired = world->cheated = world->second = false;
-    world->opened = 0;
+    world->opened = world->unopened = world->wanted = 0;
     world->journal_withheld = world->journal_reversed = false;
     world->meddle = NULL;
     world->broken = false;

@@ -17,7 +17,7 @@
 #include <scrip/server.h>
 
 #define WORLD_PHONES   6U
-#define WORLD_ORDERS   6U
+#define WORLD_ORDERS   16U
 #define WORLD_REQUESTS 64U
 #define WORLD_BODY_MAX 4096U
 #define WORLD_APDU_MAX 300U
@@ -141,7 +141,9 @@ struct world {
     unsigned order_count;
     char orders[WORLD_ORDERS][SCRIP_LEDGER_ID_MAX + 1U];
     bool cancelled, claimed, expired, cheated, second;
-    int64_t opened; /* value that the gate has let customers in for */
+    int64_t opened;   /* value that the gate has let customers in for */
+    int32_t wanted;   /* what the customer whom it did not let in will try again to pay; 0: nobody */
+    int64_t unopened; /* value taken by a gate that stopped before it could open */
     bool journal_withheld;
     bool journal_reversed;
 
@@ -149,7 +151,8 @@ struct world {
     void (*meddle)(struct world *world, enum passing passing, struct scrip_buf *bytes);
     void *meddler;
 
-    bool broken; /* the harness or a room failed in a way that no fault explains */
+    bool followed; /* tell what happens, line by line */
+    bool broken;   /* the harness or a room failed in a way that no fault explains */
     char why[WORLD_SUMMARY];
 };
 
@@ -160,6 +163,9 @@ void world_end(struct world *world);
 
 /** Note what is wrong, once. */
 void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** A line for who follows one case; nothing otherwise. */
+void world_note(const struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** All servers lose power: what is not in the database is forgotten. */
 void world_restart(struct world *world);
@@ -219,6 +225,8 @@ bool world_terminal_tap(struct world *world, int32_t amount);
 bool world_terminal_upload(struct world *world);
 /** What the journal says: value taken for certain, and lines whose outcome is open. */
 bool world_terminal_sums(struct world *world, int64_t *debited, unsigned *open);
+/** What the last tap at the terminal came to, for people. */
+const char *world_terminal_why(struct world *world);
 /** A copy of the journal's memory, allocated. */
 enum scrip_status world_terminal_image(struct world *world, uint8_t **image, uint32_t *size);
 /** Read the card's balance, past all faults. */
