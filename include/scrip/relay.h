@@ -181,6 +181,7 @@ void scrip_relay_card_gone(struct scrip_relay *relay, uint64_t now_ms, const cha
 /** The user wants to stop: no further command is sent, what happened is still reported. At any time. */
 void scrip_relay_cancel(struct scrip_relay *relay, const char *why);
 
+/** How it ended; SCRIP_RELAY_RUNNING before. */
 enum scrip_relay_outcome scrip_relay_outcome(const struct scrip_relay *relay);
 /** The last HTTP status received, 0 if none. */
 int scrip_relay_http_code(const struct scrip_relay *relay);
