@@ -98,14 +98,13 @@ enum scrip_status ota_failed(struct ota *ota, enum scrip_status status)
         return ota_refused(ota, ota->tap.term.failure.cmd, ota->tap.term.failure.sw);
     case SCRIP_E_AUTH:
         return problem(ota->context, SCRIP_PROBLEM_CARD_AUTH, NULL);
-    case SCRIP_E_MAC:
-    case SCRIP_E_LENGTH:
-    case SCRIP_E_FORMAT:
-        return problem(ota->context, SCRIP_PROBLEM_CARD_DATA, NULL);
     case SCRIP_E_KEY:
         return problem(ota->context, SCRIP_PROBLEM_CARD_AUTH, "this server has no key of the card's version");
-    default:
+    case SCRIP_E_STORE:
+    case SCRIP_E_MEMORY:
         return status;
+    default: /* a wrong MAC, or answers that do not fit the commands */
+        return problem(ota->context, SCRIP_PROBLEM_CARD_DATA, NULL);
     }
 }
 
