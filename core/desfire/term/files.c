@@ -4,8 +4,8 @@
 
 void scrip_desfire_rights_put(uint8_t at[2], const struct scrip_desfire_rights *rights)
 {
-    at[0] = (uint8_t)(rights->read_write << 4 | (rights->change & 0xFU));
-    at[1] = (uint8_t)(rights->read << 4 | (rights->write & 0xFU));
+    at[0] = (uint8_t)((unsigned)rights->read_write << 4 | (rights->change & 0xFU));
+    at[1] = (uint8_t)((unsigned)rights->read << 4 | (rights->write & 0xFU));
 }
 
 struct scrip_desfire_rights scrip_desfire_rights_get(const uint8_t at[2])
@@ -58,7 +58,7 @@ enum scrip_status scrip_desfire_sdm_put(const struct scrip_desfire_sdm *sdm, str
     uint32_t *numbers[8];
     const size_t count = sdm_numbers(&copy, numbers);
     const uint8_t head[] = {copy.options, (uint8_t)(0xF0U | (copy.counter_ret & 0xFU)),
-                            (uint8_t)(copy.meta_read << 4 | (copy.file_read & 0xFU))};
+                            (uint8_t)((unsigned)copy.meta_read << 4 | (copy.file_read & 0xFU))};
     SCRIP_TRY(scrip_buf_add(out, head, sizeof head));
     for (size_t i = 0; i < count; i++) {
         SCRIP_TRY(scrip_buf_add_le(out, *numbers[i], 3));
