@@ -234,6 +234,24 @@ static int say_refused(struct topup *topup)
     return code;
 }
 
+/* The card went early. Only the server knows whether it had sent value by then. */
+static int say_incomplete(struct topup *topup)
+{
+    json_t *order = NULL;
+    const bool tapped = scrip_relay_counts(topup->relay)->taps != 0;
+    const int code = tapped ? order_ask(topup, &order) : TOOL_OK;
+    const char *state = json_string_value(json_object_get(order, "state"));
+    const bool sent = state != NULL && strcasecmp(state, "issued") == 0;
+    const struct tool_failure failure = {.status = sent ? SCRIP_E_TORN : SCRIP_E_NO_CARD,
+                                         .problem = sent ? TOOL_PROBLEM_TORN : TOOL_PROBLEM_NO_CARD,
+                                         .card = sent ? TOOL_CARD_UNKNOWN : TOOL_CARD_UNTOUCHED,
+                                         .what = "topping the card up",
+                                         .detail = scrip_relay_why(topup->relay)};
+    const int said = code == TOOL_OK ? tool_fail(topup->tool, &failure) : code;
+    json_decref(order);
+    return said;
+}
+
 static int say_outcome(struct topup *topup)
 {
     const bool tapped = scrip_relay_counts(topup->relay)->taps != 0;
@@ -247,9 +265,7 @@ static int say_outcome(struct topup *topup)
     case SCRIP_RELAY_REFUSED: /* 410 of an order: it is over, perhaps because it is done */
         return scrip_relay_http_code(topup->relay) == 410 ? say_finished(topup) : say_refused(topup);
     case SCRIP_RELAY_INCOMPLETE:
-        failure.status = tapped ? SCRIP_E_TORN : SCRIP_E_NO_CARD;
-        failure.problem = tapped ? TOOL_PROBLEM_TORN : TOOL_PROBLEM_NO_CARD;
-        break;
+        return say_incomplete(topup);
     case SCRIP_RELAY_UNREACHED:
         failure.status = SCRIP_E_NETWORK;
         failure.problem = TOOL_PROBLEM_NETWORK;

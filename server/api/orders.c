@@ -108,12 +108,24 @@ json_t *api_order_json(struct context *context, const struct scrip_ledger_order 
     return out;
 }
 
+/* For the receipt: what the card held when it last showed itself. */
+static void add_balance(struct context *context, const struct scrip_ledger_order *order, json_t *out)
+{
+    struct scrip_ledger_card card;
+    if (out != NULL && order->kind == SCRIP_KIND_TOPUP && order->state == SCRIP_STATE_CONFIRMED &&
+        scrip_ledger_card_get(context->ledger, order->uid, &card) == SCRIP_OK && card.seen) {
+        (void)json_object_set_new(out, "balance", api_amount(context, card.seen_balance));
+    }
+}
+
 enum scrip_status api_answer_order(struct context *context, int status, const char *id)
 {
     struct scrip_ledger_order order;
     SCRIP_TRY(scrip_ledger_order_get(context->ledger, id, &order));
     (void)snprintf(context->order_id, sizeof context->order_id, "%s", id);
-    return response_json(context->response, status, api_order_json(context, &order));
+    json_t *out = api_order_json(context, &order);
+    add_balance(context, &order, out);
+    return response_json(context->response, status, out);
 }
 
 /* ---- create ---- */
