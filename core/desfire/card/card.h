@@ -222,6 +222,9 @@ size_t config_frame_max(struct scrip_desfire_card *card);
 /* Does the card use LRP instead of AES messaging? */
 bool config_lrp(struct scrip_desfire_card *card);
 
+/* Chained writing in mode MAC and Full on standard files forbidden? */
+bool config_no_chained_writing(struct scrip_desfire_card *card);
+
 /* Random UID in anticollision? */
 bool config_random_id(struct scrip_desfire_card *card);
 

@@ -21,6 +21,13 @@ bool config_lrp(struct scrip_desfire_card *card)
     return (picc.pdcap2[0] & PDCAP_LRP) != 0;
 }
 
+bool config_no_chained_writing(struct scrip_desfire_card *card)
+{
+    struct picc_page picc;
+    picc_load(card, &picc);
+    return (picc.sm_disabled & 4U) != 0;
+}
+
 bool config_random_id(struct scrip_desfire_card *card)
 {
     struct picc_page picc;

@@ -100,6 +100,13 @@ static size_t known_data_len(const struct command *cmd)
     return cmd->row->data_min == cmd->row->data_max ? cmd->row->data_min : SIZE_MAX;
 }
 
+/* SetConfiguration option 04 may forbid chained writing with MAC or encipherment on standard files. */
+static bool chaining_allowed(struct scrip_desfire_card *card, const struct command *cmd)
+{
+    return cmd->file.is.type != FILE_STANDARD || cmd->protection.comm == SCRIP_DESFIRE_PLAIN ||
+           !config_no_chained_writing(card);
+}
+
 /* DF_OK: the length is right; DF_ADDITIONAL_FRAME: more is to come; else the refusal. */
 static uint8_t check_len(struct scrip_desfire_card *card, const struct command *cmd, size_t params_len)
 {
@@ -112,7 +119,7 @@ static uint8_t check_len(struct scrip_desfire_card *card, const struct command *
     if (known != SIZE_MAX) {
         const size_t wanted = protected_len(card, &cmd->protection, known);
         if (body < wanted && (cmd->row->flags & SCRIP_DESFIRE_AF_IN) != 0) {
-            return DF_ADDITIONAL_FRAME;
+            return chaining_allowed(card, cmd) ? DF_ADDITIONAL_FRAME : DF_PERMISSION_DENIED;
         }
         return body == wanted ? DF_OK : DF_LENGTH_ERROR;
     }
