@@ -3,6 +3,7 @@
 #include "router.h"
 #include "token.h"
 
+#include <scrip/defect.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,9 @@ enum scrip_status scrip_server_tick(struct scrip_server *server, const struct sc
                json_pack("{ss ss si}", "status", scrip_status_name(status), "message",
                          scrip_ledger_message(server->config.ledger), "requests", (int)count));
     scrip_ledger_rollback(server->config.ledger);
+    if (SCRIP_DEFECT(issue_before_durable)) {
+        return SCRIP_OK; /* the answers leave as if they stood on something */
+    }
     for (size_t i = 0; i < count; i++) {
         scrip_response_unavailable(exchanges[i].response);
     }
