@@ -34,12 +34,20 @@ static bool has_pay_key(const struct ota *ota)
     return status == SCRIP_OK;
 }
 
+static unsigned topups_shown(const struct ota *ota)
+{
+    if (ota->profile.purse.long_codes) {
+        return 0;
+    }
+    return ota->card.committed == 0 ? 1 : 2; /* there is always the record of personalisation */
+}
+
 /* With short codes only the last log of a session may take several frames: the debits do; of the top-ups, which the
  * book has anyway, the newest are read. */
 static enum scrip_status ask_reading(struct ota *ota, bool debits)
 {
     const unsigned what = SCRIP_READ_BALANCE | SCRIP_READ_TMAC | SCRIP_READ_TOPUPS;
-    SCRIP_TRY(scrip_desfire_tap_read(&ota->tap, &ota->batch, what, ota_topups_wanted(ota)));
+    SCRIP_TRY(scrip_desfire_tap_read(&ota->tap, &ota->batch, what, topups_shown(ota)));
     if (debits) {
         SCRIP_TRY(scrip_desfire_tap_read(&ota->tap, &ota->batch, SCRIP_READ_DEBITS | SCRIP_READ_LAST, 0));
     }

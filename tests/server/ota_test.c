@@ -513,6 +513,16 @@ static void a_read_shows_balance_and_history(void **state)
     assert_string_equal(text_of(&world.b, "result.debits.0.terminal"), "54520001");
 }
 
+static void a_new_card_reads_as_empty(void **state)
+{
+    (void)state;
+    given_work("read-1", "\"kind\":\"read\"");
+    assert_int_equal(phone_topup(&world.p, "read-1"), 204);
+    assert_state("read-1", "DONE");
+    assert_int_equal(number_of(&world.b, "result.balance.minor"), 0);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(world.b.json, "result"), "topups")), 0);
+}
+
 static void a_write_changes_the_free_data_of_the_header(void **state)
 {
     (void)state;
@@ -607,6 +617,8 @@ int main(void)
         TEST(an_app_that_was_killed_resumes_with_the_order),
         TEST(a_read_shows_balance_and_history),
         TEST_EV1(a_read_shows_balance_and_history),
+        TEST(a_new_card_reads_as_empty),
+        TEST_EV1(a_new_card_reads_as_empty),
         TEST(a_write_changes_the_free_data_of_the_header),
         TEST_EV1(a_write_changes_the_free_data_of_the_header),
         TEST(new_keys_roll_out_with_the_card),
