@@ -39,6 +39,22 @@ struct demo {
     char uid[2][15];
 };
 
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number_of_signal)
+{
+    (void)number_of_signal;
+    interrupted = 1;
+}
+
+/* From the first step on: whoever stops the story stops the server too. */
+static void catch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 /* ---- children -------------------------------------------------------------------------------------------------- */
 
 static const char *joined(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -508,19 +524,8 @@ static int prepare(struct demo *demo)
                                       : tool_fail_status(demo->tool, SCRIP_E_IO, "making a folder for the files");
 }
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int number_of_signal)
-{
-    (void)number_of_signal;
-    interrupted = 1;
-}
-
 static void stay_up(struct demo *demo)
 {
-    struct sigaction action = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
     tool_say(demo->tool, "\nThe server stays up at %s until you stop it (Ctrl-C).", demo->url);
     tool_say(demo->tool, "Its certificate is %s, the operator's key %s.", "server.pem", "operator.key");
     tool_put(demo->tool, "url", json_string(demo->url));
@@ -549,7 +554,7 @@ static int tell(struct demo *demo)
                                                      tell_spending, tell_torn_topup, tell_torn_payment, tell_upload,
                                                      tell_reading,  tell_books};
     for (size_t i = 0; i < sizeof chapters / sizeof chapters[0]; i++) {
-        TRY(chapters[i](demo));
+        TRY(interrupted == 0 ? chapters[i](demo) : tool_fail_status(demo->tool, SCRIP_E_STATE, "interrupted"));
     }
     return TOOL_OK;
 }
@@ -569,6 +574,7 @@ static int run(struct tool *tool)
 {
     static struct demo demo;
     demo = (struct demo){.tool = tool};
+    catch_interrupts();
     int code = prepare(&demo);
     code = code == TOOL_OK ? enter_folder(&demo) : code;
     if (code != TOOL_OK) {

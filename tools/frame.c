@@ -238,9 +238,8 @@ static uint8_t nibble(char c)
     return (uint8_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
-size_t tool_hex(const struct tool *tool, const char *name, uint8_t *dst, size_t cap)
+size_t tool_hex_of(const char *text, uint8_t *dst, size_t cap)
 {
-    const char *text = tool_text(tool, name);
     size_t digits = 0;
     for (; text != NULL && *text != '\0'; text++) {
         if (*text == ' ') {
@@ -253,6 +252,11 @@ size_t tool_hex(const struct tool *tool, const char *name, uint8_t *dst, size_t 
         digits++;
     }
     return digits / 2;
+}
+
+size_t tool_hex(const struct tool *tool, const char *name, uint8_t *dst, size_t cap)
+{
+    return tool_hex_of(tool_text(tool, name), dst, cap);
 }
 
 bool tool_json_wanted(const struct tool *tool)

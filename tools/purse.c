@@ -29,14 +29,23 @@ static int journal_fail(struct tool *tool, enum scrip_status status, const char 
         tool, &(struct tool_failure){.status = status, .card = TOOL_CARD_UNTOUCHED, .what = what, .detail = detail});
 }
 
+/* A new journal counts from the moment it is whole, so one flush at its end will do. */
 static enum scrip_status journal_format(struct terminal_journal *terminal, const uint8_t id[4])
 {
     const uint32_t pages = SCRIP_JOURNAL_PAGES(JOURNAL_LINES);
     if (ftruncate(terminal->fd, (off_t)pages * (off_t)SCRIP_NV_PAGE) != 0) {
         return SCRIP_E_IO;
     }
+    terminal->nv = scrip_nv_file(&terminal->region, terminal->fd, 0, pages, false);
+    const enum scrip_status status = scrip_journal_format(&terminal->nv, id);
+    if (status != SCRIP_OK || fsync(terminal->fd) != 0) {
+        if (ftruncate(terminal->fd, 0) != 0) {
+            return SCRIP_E_IO;
+        }
+        return status != SCRIP_OK ? status : SCRIP_E_IO;
+    }
     terminal->nv = scrip_nv_file(&terminal->region, terminal->fd, 0, pages, true);
-    return scrip_journal_format(&terminal->nv, id);
+    return SCRIP_OK;
 }
 
 static int journal_open(struct tool *tool, struct terminal_journal *terminal)

@@ -1,0 +1,77 @@
+#!/bin/bash
+# Every named error, provoked for real: its own message, its layer, the state of the card, the remedy, exit code 1.
+. "$(dirname "$0")/lib.sh"
+issuer || exit 1
+serve
+card alice an12113 || exit 1
+"$SCRIP" terminal create 00000042 --merchant kiosk $SERVER >/dev/null || exit 1
+ok "a top-up of 20 EUR" topup alice a1 20
+
+printf 'other\n' >pass2
+"$SCRIP" keys init other.keys --passphrase-file pass2 --test-cost >/dev/null
+refused "a terminal with the keys of another issuer: wrong key" 1 key "key offered is not the key on the card" \
+    "$SCRIP" balance --reader card:alice.card --keys other.keys --passphrase-file pass2
+refused "a wrong passphrase" 1 key "key store cannot be opened" \
+    "$SCRIP" balance --reader card:alice.card --keys issuer.keys --passphrase-file pass2
+"$SCRIP" card new blank.card --blank >/dev/null
+refused "a card without the purse: wrong application" 1 card "no such application" \
+    "$SCRIP" balance --reader card:blank.card $(store gate.keys)
+refused "a terminal's store cannot credit: missing key" 1 key "no key for this" \
+    "$SCRIP" credit 1 --reference 9 --reader card:alice.card $(store gate.keys) --journal t.journal --terminal-id 00000001
+refused "more than the card may hold: limit" 1 limit "limit of the card" \
+    "$SCRIP" credit 499 --reference 9 --reader card:alice.card $(store issuer.keys) --journal t.journal \
+    --terminal-id 00000001
+refused "more than there is on the card" 1 limit "not enough value" pay alice 20.01
+grep -q "nothing on the card was changed" err || { echo "FAILED: the state of the card is not said"; failures=$((failures + 1)); }
+refused "a card torn out of the field: torn card" 1 card "left the field" \
+    pay alice 1 an12113 fault:cut-after=14:card:alice.card
+grep -q "either the old or the new value" err || { echo "FAILED: the state of the card is not said"; failures=$((failures + 1)); }
+ok "the same terminal finds its own record" pay alice 1
+is "and takes nothing twice" 1900 "$(balance alice)"
+
+refused "an order for a card that nobody registered: unknown card" 1 ledger "does not know this card" \
+    "$SCRIP" order create --card 04AABBCCDDEE11 --amount 1 $SERVER
+"$SCRIP" order create --id f1 --card "$(cat alice.uid)" --amount 1 $SERVER >/dev/null
+ok "an order is funded" "$SCRIP" order fund f1 --payment p1 $SERVER
+ok "the same payment may be told again" "$SCRIP" order fund f1 --payment p1 $SERVER
+refused "a second payment for the same order: funded twice" 1 ledger "funded already" \
+    "$SCRIP" order fund f1 --payment p2 $SERVER
+refused "an id used before for something else: conflict" 1 ledger "used before for something else" \
+    "$SCRIP" order create --id f1 --card "$(cat alice.uid)" --amount 2 $SERVER
+"$SCRIP" order create --id f2 --card "$(cat alice.uid)" --amount 1 $SERVER >/dev/null
+ok "an order is cancelled" "$SCRIP" order cancel f2 $SERVER
+refused "a cancelled order cannot be funded" 1 ledger "order" "$SCRIP" order fund f2 --payment p3 $SERVER
+refused "an unknown order" 1 ledger "no such order" "$SCRIP" order show nothing $SERVER
+printf 'wrong\n' >wrong.key
+refused "a wrong API key" 1 network "did not accept the key" \
+    "$SCRIP" order list --server "$URL" --api-key-file wrong.key
+
+cp alice.card old.card
+ok "the card goes on" topup alice a2 1
+ok "and pays" pay alice 0.50
+cp alice.card new.card
+cp old.card alice.card
+"$SCRIP" order create --id r1 --card "$(cat alice.uid)" --amount 1 --token-out r1.token $SERVER >/dev/null
+"$SCRIP" order fund r1 --payment r1 $SERVER >/dev/null
+refused "a card restored from a copy: rollback" 1 ledger "older state|held" \
+    "$SCRIP" topup --reader card:alice.card --order r1 --token-file r1.token --state r1.state --server "$URL" --taps 1
+cp new.card alice.card
+refused "afterwards the card is held" 1 ledger "held" \
+    "$SCRIP" topup --reader card:alice.card --order r1 --token-file r1.token --state r1.state --server "$URL" --taps 1
+
+card bob an12113
+curl -s -H "Authorization: Bearer $(cat operator.key)" -H 'Content-Type: application/json' "$URL/api/v1/orders" \
+    -d "{\"id\":\"e1\",\"card\":\"$(cat bob.uid)\",\"kind\":\"topup\",\"amount\":100,\"currency\":\"EUR\",\"expires\":$(($(date +%s) + 2))}" \
+    >e1.json
+jq -r .phone_token e1.json >e1.token
+"$SCRIP" order fund e1 --payment e1 $SERVER >/dev/null
+sleep 2.1
+refused "an order whose time is over: expired order" 1 ledger "not used in time" \
+    "$SCRIP" topup --reader card:bob.card --order e1 --token-file e1.token --state e1.state --server "$URL" --taps 1
+
+stop_server
+refused "a server that is not there: network" 1 network "could not be reached" \
+    "$SCRIP" order show a1 --server "$URL" --api-key-file operator.key
+refused "no reader of that name" 1 reader "reader" "$SCRIP" balance --reader nonsense:1 $(store gate.keys)
+refused "no such card file" 1 reader "" "$SCRIP" balance --reader card:nowhere.card $(store gate.keys)
+finish
