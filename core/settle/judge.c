@@ -53,7 +53,7 @@ static bool log_reaches(const struct scrip_settle_evidence *evidence, uint32_t r
     if (SCRIP_DEFECT(absence_without_window)) {
         return true;
     }
-    if (evidence->log_count < evidence->log_capacity) {
+    if (evidence->log_count < evidence->log_capacity && !evidence->log_partial) {
         return true;
     }
     for (unsigned i = 0; i < evidence->log_count && i < SCRIP_SETTLE_LOG_MAX; i++) {
@@ -65,11 +65,21 @@ static bool log_reaches(const struct scrip_settle_evidence *evidence, uint32_t r
     return false;
 }
 
+/* The newest committed top-up is missing. Of a log that was read in part that says nothing while something newer is
+ * there: references only grow, so an older image shows only older ones. */
+static bool log_lacks(const struct scrip_settle_evidence *evidence, uint32_t committed)
+{
+    const struct scrip_settle_record *record = NULL;
+    if (committed == 0 || log_find(evidence, committed, &record) > 0) {
+        return false;
+    }
+    return !evidence->log_partial || !log_knows_the_future(evidence, committed);
+}
+
 /* Steps 1 and 2, for any session. UNDECIDED: nothing is wrong with it. */
 static struct scrip_settle_judgement judge_session(const struct scrip_settle_issue *issue,
                                                    const struct scrip_settle_evidence *evidence)
 {
-    const struct scrip_settle_record *record = NULL;
     if (evidence->session_issue_no != issue->card_issue_no && !SCRIP_DEFECT(evidence_without_cas)) {
         return say(SCRIP_EVENT_STALE, "the session began before the card's newest issue");
     }
@@ -84,8 +94,7 @@ static struct scrip_settle_judgement judge_session(const struct scrip_settle_iss
     if (evidence->has_log && log_knows_the_future(evidence, issue->card_issue_no)) {
         return say(SCRIP_EVENT_CONTRADICTION, "the card's log has a reference that was never issued to it");
     }
-    if (evidence->has_log && issue->last_committed != 0 && !SCRIP_DEFECT(rollback_ignored) &&
-        log_find(evidence, issue->last_committed, &record) == 0) {
+    if (evidence->has_log && !SCRIP_DEFECT(rollback_ignored) && log_lacks(evidence, issue->last_committed)) {
         return say(SCRIP_EVENT_ROLLBACK, "the newest top-up proved on the card is no longer in its log");
     }
     return say(SCRIP_EVENT_UNDECIDED, "nothing is outstanding and nothing is wrong");

@@ -206,6 +206,7 @@ struct scrip_settle_evidence {
     bool tmv_ok; /**< BATCH, TERMINAL: the TMV verifies over the rebuilt TMI */
 
     bool has_log;         /**< the top-up log was read completely (an empty one: log_count 0) */
+    bool log_partial;     /**< only the newest `log_count` records were read */
     uint8_t log_capacity; /**< records that the file can show */
     uint8_t log_count;
     struct scrip_settle_record log[SCRIP_SETTLE_LOG_MAX]; /**< any order */

@@ -5,12 +5,14 @@
 #include <scrip/defect.h>
 #include <string.h>
 
-/* References of a card only grow, and the newest record comes first. So when only the newest few were read and the open
- * issue's is not among them, all of them are older than it: the log reaches back as if it were not full. */
+/* A log that was read in part counts as full: it reaches back only as far as a record of an older top-up in it. Records
+ * without a reference prove nothing: with EV1 messaging a phone can commit the one that scrip_desfire_tap_flush writes.
+ */
 static void add_topups(const struct scrip_purse_log *log, struct scrip_settle_evidence *evidence)
 {
     evidence->has_log = log->count > 0;
-    evidence->log_capacity = log->whole ? SCRIP_PURSE_LOG_RECORDS : (uint8_t)(log->count + 1U);
+    evidence->log_partial = !log->whole;
+    evidence->log_capacity = SCRIP_PURSE_LOG_RECORDS;
     evidence->log_count = log->count;
     for (size_t i = 0; i < evidence->log_count; i++) {
         struct scrip_settle_record *record = &evidence->log[i];

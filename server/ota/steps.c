@@ -110,10 +110,10 @@ enum scrip_status take_auth(struct ota *ota, enum scrip_status taken)
  * one; a card that has only one (or an older image) refuses, and then the newest alone is read. */
 unsigned ota_topups_wanted(const struct ota *ota)
 {
-    if (ota->profile.purse.long_codes) {
-        return 0;
+    if (ota->profile.purse.long_codes || ota->card.committed == 0) {
+        return 0; /* before the first top-up only the whole log can prove that there is none */
     }
-    return ota->card.committed != 0 && !ota->session.newest_only ? 2 : 1;
+    return ota->session.newest_only ? 1 : 2;
 }
 
 enum scrip_status ota_ask_reads(struct ota *ota)
@@ -144,6 +144,11 @@ static bool can_harvest(const struct ota *ota)
 static enum scrip_status ask_evidence(struct ota *ota)
 {
     ota->session.reads = SCRIP_READ_BALANCE | SCRIP_READ_TMAC | SCRIP_READ_TOPUPS;
+    if (ota->profile.purse.sm == SCRIP_DESFIRE_SM_EV1) {
+        /* CommitTransaction carries no MAC there: what an older session left pending could be committed behind the
+         * reads that prove its absence. */
+        SCRIP_TRY(scrip_desfire_tap_flush(&ota->tap, &ota->batch, SCRIP_PURSE_TOPUP));
+    }
     if (can_harvest(ota) && ota->profile.purse.long_codes) {
         ota->session.reads |= SCRIP_READ_DEBITS;
     }
