@@ -13,7 +13,9 @@ enum scrip_status scrip_batch_add(struct scrip_batch *batch, struct scrip_bytes 
     if (batch->count == SCRIP_BATCH_COMMANDS || apdu.len > SCRIP_BATCH_BYTES - batch->len) {
         return SCRIP_E_SPACE;
     }
-    memcpy(batch->bytes + batch->len, apdu.at, apdu.len);
+    if (apdu.len > 0) {
+        memcpy(batch->bytes + batch->len, apdu.at, apdu.len);
+    }
     batch->len += apdu.len;
     batch->end[batch->count++] = (uint16_t)batch->len;
     return SCRIP_OK;
@@ -62,7 +64,9 @@ enum scrip_status scrip_replies_add(struct scrip_replies *replies, struct scrip_
     if (replies->count == SCRIP_BATCH_COMMANDS || rapdu.len > SCRIP_REPLY_BYTES - replies->len) {
         return SCRIP_E_SPACE;
     }
-    memcpy(replies->bytes + replies->len, rapdu.at, rapdu.len);
+    if (rapdu.len > 0) { /* an empty one may have no address */
+        memcpy(replies->bytes + replies->len, rapdu.at, rapdu.len);
+    }
     replies->len += rapdu.len;
     replies->end[replies->count++] = (uint16_t)replies->len;
     return SCRIP_OK;
