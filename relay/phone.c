@@ -164,12 +164,14 @@ static void script_received(struct scrip_relay *relay, struct scrip_bytes body)
         return;
     }
     relay->own_script = relay->fetching;
-    if (relay->fetching && body.len <= sizeof relay->preamble) {
+    if (relay->fetching && body.len != 0 && body.len <= sizeof relay->preamble) {
         memcpy(relay->preamble, body.at, body.len);
         relay->preamble_len = body.len;
         relay->preamble_fetched = true;
     }
-    memcpy(relay->script, body.at, body.len);
+    if (body.len != 0) {
+        memcpy(relay->script, body.at, body.len);
+    }
     relay->script_len = body.len;
     relay_script_begin(relay);
 }

@@ -209,6 +209,23 @@ def topup(server, order, twice):
     check(final["state"] == "CONFIRMED" and final["final"], "the order is confirmed: %s" % final)
 
 
+def our_phone(server, uid):
+    """The phone that comes with scrip, over TLS: it trusts whom it is told to trust, and nobody else."""
+    order = api(server, "POST", "/api/v1/orders", {"id": "o-5", "card": uid, "kind": "topup", **money(1)}, wanted=201)
+    api(server, "POST", "/api/v1/orders/o-5/fund", {"funding_id": "p-5"})
+    with open(at("token"), "w") as file:
+        file.write(order["phone_token"])
+    command = [SCRIP, "topup", "--reader", "card:" + at("a.card"), "--server", server.url, "--order", "o-5", "--token-file",
+               at("token"), "--state", at("state"), "--give-up", "1", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    said = json.loads(done.stdout)
+    check(done.returncode == 1 and "certificate" in said["why"] and said["apdus"] == 0, "an unknown server: " + done.stdout)
+    done = subprocess.run(command + ["--ca", at("srv.pem")], capture_output=True, text=True)
+    said = json.loads(done.stdout)
+    check(done.returncode == 0 and (said["requests"], said["waits"]) == (4, 2), "a known one: " + done.stdout)
+    check(said["order"]["balance"]["minor"] == 2551, "the receipt: " + done.stdout)
+
+
 def main():
     scrip("keys", "init", at("issuer.keys"), "--test-cost")
     uid = scrip("card", "new", at("a.card"), "--keys", at("issuer.keys"))["uid"]
@@ -224,6 +241,7 @@ def main():
         topup(server, second, twice=False)
         balance = scrip("balance", "--reader", "card:" + at("a.card"), "--keys", at("issuer.keys"))
         check("2550" in json.dumps(balance), "25,50 are on the card: %s" % balance)
+        our_phone(server, uid)
         code, head, metrics = curl(server, "GET", "/metrics")
         check(code == 200 and metrics.rstrip().endswith(b"# EOF") and b"scrip_" in metrics, "metrics are OpenMetrics")
         check(server.stop() == 0, "the server stops in order")
