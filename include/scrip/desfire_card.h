@@ -46,7 +46,8 @@ uint32_t scrip_desfire_card_pages(uint8_t storage);
 uint32_t scrip_desfire_card_pages(uint8_t storage);
 
 /** Make a factory-fresh card in `nv` (PICC master key: DES, zero, version 0; no applications).
- *  @return SCRIP_OK; SCRIP_E_ARGUMENT; SCRIP_E_SPACE: nv too small for the storage byte; SCRIP_E_NV */
+ *  @return SCRIP_OK; SCRIP_E_ARGUMENT: no such generation or storage, or one too small for the other; SCRIP_E_SPACE: nv
+ *          too small for the storage byte; SCRIP_E_NV */
 enum scrip_status scrip_desfire_card_make(const struct scrip_nv *nv, const struct scrip_desfire_identity *identity);
 
 /** Power a card that was made: repair what a power loss left, then be as after activation.

@@ -41,7 +41,7 @@ static void identity_store(struct scrip_desfire_card *card, const struct scrip_d
     memory_program(card, PAGE_IDENTITY, bytes); /* last: without it there is no card */
 }
 
-static void factory_settings(struct scrip_desfire_card *card, uint8_t generation)
+static bool factory_settings(struct scrip_desfire_card *card, uint8_t generation)
 {
     struct picc_page picc = {.ks1 = 0x0F, .fail_counting = 1};
     const struct picc_text_page text = {0};
@@ -59,9 +59,7 @@ static void factory_settings(struct scrip_desfire_card *card, uint8_t generation
         }
     }
     pool_clear(card);
-    if (generation == SCRIP_DESFIRE_LIGHT) {
-        light_make(card);
-    }
+    return generation != SCRIP_DESFIRE_LIGHT || light_make(card);
 }
 
 enum scrip_status scrip_desfire_card_make(const struct scrip_nv *nv, const struct scrip_desfire_identity *identity)
@@ -79,8 +77,11 @@ enum scrip_status scrip_desfire_card_make(const struct scrip_nv *nv, const struc
     card.identity = *identity;
     memory_program(&card, PAGE_IDENTITY, blank);
     memory_program(&card, PAGE_COMMIT, blank);
-    factory_settings(&card, identity->generation);
+    const bool laid_out = factory_settings(&card, identity->generation);
     SCRIP_TRY(memory_commit(&card));
+    if (!laid_out) {
+        return SCRIP_E_ARGUMENT;
+    }
     identity_store(&card, identity);
     return card.memory.fault;
 }

@@ -195,8 +195,8 @@ bool delegation_proved(struct scrip_desfire_card *card, uint8_t code, struct scr
 
 /* ---- light.c ---- */
 
-/* Lay out the fixed application of a MIFARE DESFire Light. */
-void light_make(struct scrip_desfire_card *card);
+/* Lay out the fixed application of a MIFARE DESFire Light. @return false: the storage is too small for it */
+bool light_make(struct scrip_desfire_card *card);
 
 /* ---- apps.c ---- */
 

@@ -39,7 +39,7 @@ static uint8_t make_file(struct scrip_desfire_card *card, const struct app *app,
     }
 }
 
-static void make_tmac(struct scrip_desfire_card *card, const struct app *app)
+static uint8_t make_tmac(struct scrip_desfire_card *card, const struct app *app)
 {
     static const uint8_t zero_key[17];
     struct command cmd = {.app = *app, .header_len = sizeof tmac_header, .data = SCRIP_BYTES_OF(zero_key)};
@@ -48,23 +48,31 @@ static void make_tmac(struct scrip_desfire_card *card, const struct app *app)
     memcpy(cmd.header, tmac_header, sizeof tmac_header);
     card->session.sm = SCRIP_DESFIRE_SM_EV2; /* the factory holds key 0 */
     card->session.key_no = 0;
-    (void)desfire_create_transaction_mac_file(card, &cmd, &reply);
+    const uint8_t status = desfire_create_transaction_mac_file(card, &cmd, &reply);
     scrip_desfire_sm_end(&card->session);
+    return status;
 }
 
-void light_make(struct scrip_desfire_card *card)
+bool light_make(struct scrip_desfire_card *card)
 {
     const struct app_page fresh = {.delegated = 0};
     struct app app = {.page = 0};
 
-    (void)app_create(card, SCRIP_BYTES_OF(application), &fresh, NULL);
+    if (app_create(card, SCRIP_BYTES_OF(application), &fresh, NULL) != DF_OK) {
+        return false;
+    }
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         (void)app_find(card, application, &app);
-        (void)make_file(card, &app, &files[i]);
+        if (make_file(card, &app, &files[i]) != DF_OK) {
+            return false;
+        }
     }
     (void)app_find(card, application, &app);
-    make_tmac(card, &app);
-    (void)app_find(card, application, &app);
+    if (make_tmac(card, &app) != DF_OK) {
+        return false;
+    }
+    (void)app_find(card, application, &app); /* as the last file left it */
     app.is.ks1 = KS1_IN_USE;
     app_store(card, &app);
+    return true;
 }

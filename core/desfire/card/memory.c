@@ -60,9 +60,8 @@ uint16_t memory_pool_pages(uint8_t storage)
     if (storage < 0x11 || storage > 0x20) {
         return 0;
     }
-    const uint32_t power = UINT32_C(1) << (storage / 2);
-    const uint32_t nominal = storage % 2 == 0 ? power : power + power / 2; /* odd: between two powers */
-    return (uint16_t)(nominal * 5 / 4 / 32);                               /* genuine 4K cards report 5120 free bytes */
+    const uint32_t nominal = UINT32_C(1) << ((storage + 1) / 2); /* odd: less than the next power of two */
+    return (uint16_t)(nominal * 5 / 4 / 32);                     /* genuine 4K cards report 5120 free bytes */
 }
 
 static uint32_t map_pages(uint16_t pool_pages)
