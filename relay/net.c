@@ -83,8 +83,7 @@ static size_t on_header(char *at, size_t size, size_t count, void *ctx)
         net->has_next = true;
         memcpy(net->next_uri, value, strlen(value) + 1);
     } else if (header_is(line, "Retry-After", value, sizeof value)) {
-        const unsigned long seconds =
-            strtoul(value, NULL, 10); /* a date reads as its day: some seconds, which will do */
+        const unsigned long seconds = strtoul(value, NULL, 10); /* a date reads as 0: our own pause */
         net->retry_after_ms = seconds > 3600 ? 3600000U : (uint32_t)seconds * 1000U;
     }
     return line.len;

@@ -252,6 +252,16 @@ static int say_incomplete(struct topup *topup)
     return said;
 }
 
+/* 410 of an order: it is over, perhaps because it is done; its state tells more than the refusal, unless its time ran
+ * out. */
+static int say_refused_or_over(struct topup *topup)
+{
+    static const char expired[] = "urn:scrip:problem:ORDER_EXPIRED";
+    const struct scrip_bytes body = scrip_relay_refusal(topup->relay);
+    const bool out_of_time = memmem(body.at, body.len, expired, sizeof expired - 1) != NULL;
+    return scrip_relay_http_code(topup->relay) == 410 && !out_of_time ? say_finished(topup) : say_refused(topup);
+}
+
 static int say_outcome(struct topup *topup)
 {
     const bool tapped = scrip_relay_counts(topup->relay)->taps != 0;
@@ -262,8 +272,8 @@ static int say_outcome(struct topup *topup)
     switch (scrip_relay_outcome(topup->relay)) {
     case SCRIP_RELAY_FINISHED:
         return say_finished(topup);
-    case SCRIP_RELAY_REFUSED: /* 410 of an order: it is over, perhaps because it is done */
-        return scrip_relay_http_code(topup->relay) == 410 ? say_finished(topup) : say_refused(topup);
+    case SCRIP_RELAY_REFUSED:
+        return say_refused_or_over(topup);
     case SCRIP_RELAY_INCOMPLETE:
         return say_incomplete(topup);
     case SCRIP_RELAY_UNREACHED:
@@ -280,6 +290,18 @@ static int say_outcome(struct topup *topup)
 
 /* ---- From beginning to end ----------------------------------------------------------------------------------------
  */
+
+/* Without TLS everyone on the way sees the order token and can hold the order up; they gain no value by it. */
+static void warn_plain(struct tool *tool, const char *server)
+{
+    static const char *const fine[] = {"https://", "http://127.", "http://localhost", "http://[::1]"};
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
+        if (strncmp(server, fine[i], strlen(fine[i])) == 0) {
+            return;
+        }
+    }
+    tool_note(tool, "%s is not https: others on the way can read the order's token and delay the order", server);
+}
 
 static uint32_t seconds(struct tool *tool, const char *name)
 {
@@ -329,6 +351,7 @@ static int topup_run(struct tool *tool)
         return code;
     }
     state_file_choose(&topup, order);
+    warn_plain(tool, tool_text(tool, "server"));
     const enum scrip_status opened = scrip_link_open(tool_text(tool, "reader"), NULL, &link, error);
     if (opened != SCRIP_OK) {
         return tool_fail(tool, &(struct tool_failure){.status = opened,
