@@ -3,8 +3,8 @@
 
 struct scrip_bytes scrip_bytes_from(struct scrip_bytes bytes, size_t offset)
 {
-    if (offset >= bytes.len) {
-        return scrip_bytes(NULL, 0);
+    if (offset >= bytes.len) { /* keeps an address, so that an empty rest may be copied like any other */
+        return scrip_bytes(bytes.at != NULL ? bytes.at + bytes.len : NULL, 0);
     }
     return scrip_bytes(bytes.at + offset, bytes.len - offset);
 }
