@@ -16,6 +16,13 @@ refused "a wrong passphrase" 1 key "key store cannot be opened" \
 "$SCRIP" card new blank.card --blank >/dev/null
 refused "a card without the purse: wrong application" 1 card "no such application" \
     "$SCRIP" balance --reader card:blank.card $(store gate.keys)
+printf '90CA00000599440109 0400\n' | "$SCRIP" card exchange blank.card >/dev/null # the same AID with DES keys
+refused "an application with keys of another type: wrong key type" 1 key "of another type" \
+    "$SCRIP" balance --reader card:blank.card $(store gate.keys)
+sed 's/^read = pay/read = topup/' "$SCRIP_PROFILES/an12113.profile" >strict.profile
+"$SCRIP" card new strict.card --profile ./strict.profile $(store issuer.keys) >/dev/null
+refused "a key that may not read the value: missing right" 1 right "may not do this" \
+    "$SCRIP" balance --reader card:strict.card $(store gate.keys)
 refused "a terminal's store cannot credit: missing key" 1 key "no key for this" \
     "$SCRIP" credit 1 --reference 9 --reader card:alice.card $(store gate.keys) --journal t.journal --terminal-id 00000001
 refused "more than the card may hold: limit" 1 limit "limit of the card" \
