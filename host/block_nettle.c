@@ -1,5 +1,6 @@
 /* block_nettle.c: the block interface on nettle. Encipher and decipher schedules lie side by side in the store, so a
  * key is expanded once however it is used. */
+#include "aes128_expand.h"
 #include <assert.h>
 #include <nettle/aes.h>
 #include <nettle/des.h>
@@ -62,7 +63,7 @@ void scrip_block_init_encrypt(struct scrip_block *block, enum scrip_cipher ciphe
         (void)des3_set_key(&to->des3, key);
         break;
     case SCRIP_AES128:
-        aes128_set_encrypt_key(&to->aes128.enc, key);
+        scrip_aes128_expand(&to->aes128.enc, key);
         break;
     case SCRIP_AES192:
         aes192_set_encrypt_key(&to->aes192.enc, key);

@@ -17,6 +17,61 @@ void scrip_cmac_key_wipe(struct scrip_cmac_key *key)
     scrip_wipe(key, sizeof *key);
 }
 
+static void absorb(const struct scrip_cmac_key *key, uint8_t *x, const uint8_t *block, size_t len)
+{
+    scrip_block_xor(x, block, len);
+    scrip_block_encrypt(&key->block, 1, x, x);
+}
+
+/* Up to eight bytes, then 80 00.. if that fits, as one word in the order of memory. */
+static uint64_t padded_word(const uint8_t *at, size_t len)
+{
+    uint64_t word = 0x80;
+    if (len >= 8) {
+        return scrip_word_get_le(at);
+    }
+    while (len-- > 0) {
+        word = word << 8 | at[len];
+    }
+    return word;
+}
+
+/* x ^= fewer bytes than a block, then 80 00..: by words, because a load that spans several short stores stalls the
+ * processor for longer than a round of AES takes. */
+static void xor_padded(uint8_t *x, const uint8_t *rest, size_t rest_len, size_t len)
+{
+    scrip_word_put_le(x, scrip_word_get_le(x) ^ padded_word(rest, rest_len));
+    if (len == 16 && rest_len >= 8) {
+        scrip_word_put_le(x + 8, scrip_word_get_le(x + 8) ^ padded_word(rest + 8, rest_len - 8));
+    }
+}
+
+/* The end of a message: its last 0..len bytes. */
+static void finish(const struct scrip_cmac_key *key, uint8_t *x, const uint8_t *rest, size_t rest_len, size_t len)
+{
+    if (rest_len == len) {
+        scrip_block_xor(x, key->k1, len);
+        scrip_block_xor(x, rest, len);
+    } else {
+        scrip_block_xor(x, key->k2, len);
+        xor_padded(x, rest, rest_len, len);
+    }
+    scrip_block_encrypt(&key->block, 1, x, x);
+}
+
+/* A message in one piece needs no holding back. */
+static void whole(const struct scrip_cmac_key *key, uint8_t *x, struct scrip_bytes message)
+{
+    const size_t len = scrip_block_len(&key->block);
+    const uint8_t *at = message.at;
+    size_t left = message.len;
+    for (; left > len; left -= len) {
+        absorb(key, x, at, len);
+        at += len;
+    }
+    finish(key, x, at, left, len);
+}
+
 void scrip_cmac_start(struct scrip_cmac *cmac, const struct scrip_cmac_key *key, const uint8_t *iv)
 {
     cmac->key = key;
@@ -27,61 +82,59 @@ void scrip_cmac_start(struct scrip_cmac *cmac, const struct scrip_cmac_key *key,
     }
 }
 
-static void absorb(struct scrip_cmac *cmac, const uint8_t *block, size_t len)
-{
-    scrip_block_xor(cmac->x, block, len);
-    scrip_block_encrypt(&cmac->key->block, 1, cmac->x, cmac->x);
-}
-
 /* The last block is held back, even when full: only scrip_cmac_final knows that it is the last. */
 void scrip_cmac_add(struct scrip_cmac *cmac, struct scrip_bytes piece)
 {
     const size_t len = scrip_block_len(&cmac->key->block);
-    while (piece.len > 0) {
-        if (cmac->held_len == len) {
-            absorb(cmac, cmac->held, len);
-            cmac->held_len = 0;
+    const size_t room = len - cmac->held_len;
+    size_t left = piece.len;
+    const uint8_t *at = piece.at;
+
+    if (left > room) { /* more than the block being filled: it is not the last */
+        memcpy(cmac->held + cmac->held_len, at, room);
+        absorb(cmac->key, cmac->x, cmac->held, len);
+        cmac->held_len = 0;
+        at += room;
+        left -= room;
+        for (; left > len; left -= len) {
+            absorb(cmac->key, cmac->x, at, len);
+            at += len;
         }
-        const size_t room = len - cmac->held_len;
-        const size_t take = piece.len < room ? piece.len : room;
-        memcpy(cmac->held + cmac->held_len, piece.at, take);
-        cmac->held_len += take;
-        piece = scrip_bytes_from(piece, take);
+    }
+    if (left > 0) {
+        memcpy(cmac->held + cmac->held_len, at, left);
+        cmac->held_len += left;
     }
 }
 
 void scrip_cmac_final(struct scrip_cmac *cmac, uint8_t *mac)
 {
     const size_t len = scrip_block_len(&cmac->key->block);
-    const bool whole = cmac->held_len == len;
-    if (!whole) {
-        cmac->held[cmac->held_len] = 0x80;
-        memset(cmac->held + cmac->held_len + 1, 0, len - cmac->held_len - 1);
-    }
-    scrip_block_xor(cmac->held, whole ? cmac->key->k1 : cmac->key->k2, len);
-    absorb(cmac, cmac->held, len);
+    finish(cmac->key, cmac->x, cmac->held, cmac->held_len, len);
     memcpy(mac, cmac->x, len);
 }
 
 void scrip_cmac_chain(const struct scrip_cmac_key *key, uint8_t *iv, struct scrip_bytes message)
 {
-    struct scrip_cmac cmac;
-    scrip_cmac_start(&cmac, key, iv);
-    scrip_cmac_add(&cmac, message);
-    scrip_cmac_final(&cmac, iv);
+    whole(key, iv, message);
 }
 
 void scrip_cmac(const struct scrip_cmac_key *key, struct scrip_bytes message, uint8_t *mac)
 {
-    struct scrip_cmac cmac;
-    scrip_cmac_start(&cmac, key, NULL);
-    scrip_cmac_add(&cmac, message);
-    scrip_cmac_final(&cmac, mac);
+    uint8_t x[SCRIP_BLOCK_MAX] = {0};
+    whole(key, x, message);
+    memcpy(mac, x, scrip_block_len(&key->block));
+}
+
+/* Every second byte of eight, in the low half. */
+static uint64_t odd_bytes(uint64_t word)
+{
+    word = word >> 8 & UINT64_C(0x00FF00FF00FF00FF);
+    word = (word | word >> 8) & UINT64_C(0x0000FFFF0000FFFF);
+    return (word | word >> 16) & UINT64_C(0x00000000FFFFFFFF);
 }
 
 void scrip_mact(const uint8_t mac[16], uint8_t out[8])
 {
-    for (size_t i = 0; i < 8; i++) {
-        out[i] = mac[2 * i + 1];
-    }
+    scrip_word_put_le(out, odd_bytes(scrip_word_get_le(mac)) | odd_bytes(scrip_word_get_le(mac + 8)) << 32);
 }

@@ -163,7 +163,7 @@ uint8_t scrip_des_key_version(const uint8_t *key)
 void scrip_des_key_set_version(uint8_t *key, size_t len, uint8_t version)
 {
     for (size_t i = 0; i < len; i++) {
-        const uint8_t bit = i < 8 ? (version >> (7 - i)) & 1 : 0;
-        key[i] = (uint8_t)((key[i] & 0xFE) | bit);
+        const unsigned bit = i < 8 ? (unsigned)version >> (7 - i) & 1U : 0U;
+        key[i] = (uint8_t)((key[i] & 0xFEU) | bit);
     }
 }

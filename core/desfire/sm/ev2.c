@@ -1,19 +1,26 @@
 /* ev2.c: EV2 messaging: AES-CBC with an IV out of the counter, CMAC cut to its odd-indexed bytes. */
 #include "counted.h"
 
+/* Seven bytes of code, counter and TI go before the body. What fits the first block with them is put in by hand, the
+ * rest is an ordinary CMAC that goes on from there. */
 static void ev2_mac(const struct scrip_desfire_session *session, uint8_t code, uint16_t ctr, struct scrip_bytes body,
                     uint8_t out[8])
 {
-    struct scrip_cmac cmac;
-    uint8_t head[7] = {code};
+    uint8_t first[16] = {code};
     uint8_t mac[16];
+    const struct scrip_bytes fits = scrip_bytes_head(body, sizeof first - 7);
 
-    scrip_put_le16(head + 1, ctr);
-    memcpy(head + 3, session->ti, sizeof session->ti);
-    scrip_cmac_start(&cmac, &session->mac, NULL);
-    scrip_cmac_add(&cmac, SCRIP_BYTES_OF(head));
-    scrip_cmac_add(&cmac, body);
-    scrip_cmac_final(&cmac, mac);
+    scrip_put_le16(first + 1, ctr);
+    memcpy(first + 3, session->ti, sizeof session->ti);
+    if (fits.len > 0) {
+        memcpy(first + 7, fits.at, fits.len);
+    }
+    if (body.len == fits.len) {
+        scrip_cmac(&session->mac, scrip_bytes(first, 7 + fits.len), mac);
+    } else {
+        scrip_block_encrypt(&session->mac.block, 1, mac, first);
+        scrip_cmac_chain(&session->mac, mac, scrip_bytes_from(body, fits.len));
+    }
     scrip_mact(mac, out);
 }
 
