@@ -180,6 +180,27 @@ static void later_sessions_are_judged_by_the_rules(void **state)
     }
 }
 
+static void a_log_read_in_part_counts_as_a_full_one(void **state)
+{
+    (void)state;
+    struct scrip_settle_issue issue = issue_of(&rows[20]); /* EV1 */
+    struct scrip_settle_evidence evidence = {.source = SCRIP_SOURCE_SESSION,
+                                             .session_issue_no = 7,
+                                             .has_log = true,
+                                             .log_partial = true,
+                                             .log_capacity = 10,
+                                             .log_count = 1};
+    evidence.log[0] = (struct scrip_settle_record){.value = 2000, .reference = 5 | MARK};
+    assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_PROOF_NONE); /* reaches back by 5 */
+    evidence.log[0].reference = 7 | MARK; /* the newest alone: 5 may be behind it */
+    assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_PROOF_COMMIT);
+    evidence.log[0].reference = 4 | MARK;
+    assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_ROLLBACK);
+    evidence.log_count = 0;
+    issue.last_committed = 0;
+    assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_UNDECIDED);
+}
+
 static void debits_that_leave_no_entry_need_no_explanation(void **state)
 {
     (void)state;
@@ -312,6 +333,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(later_sessions_are_judged_by_the_rules),
+        cmocka_unit_test(a_log_read_in_part_counts_as_a_full_one),
         cmocka_unit_test(debits_that_leave_no_entry_need_no_explanation),
         cmocka_unit_test(the_batchs_own_answers_can_only_prove_the_commit),
         cmocka_unit_test(late_answers_are_as_good_as_early_ones),

@@ -25,9 +25,9 @@ static bool table_says(enum scrip_settle_state from, enum scrip_settle_event eve
     return step.answer == SCRIP_ANSWER_SAME && step.hold;
 }
 
-static char *read_model(void)
+static char *read_text(const char *path)
 {
-    FILE *file = fopen("docs/model/topup.pml", "r");
+    FILE *file = fopen(path, "r");
     char *text = calloc(1, 65536);
     assert_non_null(file);
     assert_non_null(text);
@@ -67,7 +67,7 @@ static void the_model_has_the_table_of_the_program(void **state)
 {
     (void)state;
     static struct line model[200];
-    char *text = read_model();
+    char *text = read_text("docs/model/topup.pml");
     const unsigned count = model_lines(text, model, 200);
     unsigned wanted = 0;
     free(text);
@@ -88,8 +88,35 @@ static void the_model_has_the_table_of_the_program(void **state)
     assert_int_equal(count, wanted); /* and nothing else */
 }
 
+static void the_page_on_settlement_has_it_too(void **state)
+{
+    (void)state;
+    static const char *const marks[] = {"", "held", "deny-listed"};
+    char row[160];
+    char *text = read_text("docs/settlement.md");
+    for (int s = 0; s < SCRIP_STATE_COUNT; s++) {
+        for (int e = 0; e < SCRIP_EVENT_COUNT; e++) {
+            const enum scrip_settle_event event = (enum scrip_settle_event)e;
+            const bool work = event == SCRIP_EVENT_START || event == SCRIP_EVENT_FINISH || s >= SCRIP_STATE_STARTED;
+            const struct scrip_settle_step step =
+                scrip_settle_next(work ? SCRIP_KIND_READ : SCRIP_KIND_TOPUP, (enum scrip_settle_state)s, event);
+            (void)snprintf(row, sizeof row, "| %s | %s | %s | %s | %s |",
+                           scrip_settle_state_name((enum scrip_settle_state)s), scrip_settle_event_name(event),
+                           scrip_settle_state_name((enum scrip_settle_state)step.next),
+                           scrip_booking_name((enum scrip_booking)step.booking), marks[step.hold ? 1 : step.deny * 2]);
+            if ((strstr(text, row) != NULL) != (step.answer == SCRIP_ANSWER_GO)) {
+                fail_msg("docs/settlement.md: %s", row);
+            }
+        }
+    }
+    free(text);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_model_has_the_table_of_the_program)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_model_has_the_table_of_the_program),
+        cmocka_unit_test(the_page_on_settlement_has_it_too),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
