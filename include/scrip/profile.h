@@ -59,7 +59,8 @@ enum scrip_status scrip_profile_parse(const char *name, struct scrip_bytes text,
                                       char error[SCRIP_PROFILE_ERROR_MAX]);
 
 /** Read a profile by name or path. A word without '/' is looked for as NAME.profile in $SCRIP_PROFILES, in the
- *  directory where scrip was installed, and in ./profiles; those of scrip_desfire_profile_make are known without a file.
+ *  directory where scrip was installed, and in ./profiles; those of scrip_desfire_profile_make are known without a
+ * file.
  *  @return as scrip_profile_parse; SCRIP_E_NOT_FOUND: no such profile; SCRIP_E_IO */
 enum scrip_status scrip_profile_load(const char *name, struct scrip_profile *profile,
                                      char error[SCRIP_PROFILE_ERROR_MAX]);

@@ -90,23 +90,27 @@ enum scrip_status scrip_vcard_note_profile(const char *path, const char *profile
 /** Pages that the memory of a card takes. 0: no such family or storage byte */
 uint32_t scrip_vcard_pages(const struct scrip_vcard_identity *identity);
 
+/** Power on and activate; a card that is on loses power first. @return as the `on` of its family */
 static inline enum scrip_status scrip_vcard_on(struct scrip_vcard *card, struct scrip_card_info *info)
 {
     return card->ops->on(card, info);
 }
 
+/** Answer a command APDU. @param rsp SCRIP_VCARD_RAPDU_MAX bytes should be free
+ *  @return SCRIP_OK; SCRIP_E_STATE: no power; SCRIP_E_NV: power was lost; SCRIP_E_SPACE */
 static inline enum scrip_status scrip_vcard_apdu(struct scrip_vcard *card, struct scrip_bytes command,
                                                  struct scrip_buf *rsp)
 {
     return card->ops->apdu(card, command, rsp);
 }
 
+/** Take power away: what is open on the card is lost. */
 static inline void scrip_vcard_off(struct scrip_vcard *card)
 {
     card->ops->off(card);
 }
 
-/** NULL is allowed. */
+/** Take power away and free. NULL is allowed. */
 static inline void scrip_vcard_close(struct scrip_vcard *card)
 {
     if (card != NULL) {

@@ -224,7 +224,7 @@ static void the_log_read_twice_is_harvested_once(void **state)
     desk_begin(d);
     issued(d->ledger, "o1", ALICE, 100);
     struct scrip_settle_evidence reads = session_reads(d->ledger, ALICE, 2, NULL, 0);
-    reads.debit_count = 1; /* explains one of two steps, however often it is read */
+    reads.debit_count = 1;   /* explains one of two steps, however often it is read */
     reads.debits[0][12] = 7; /* its amount */
     for (int i = 0; i < 3; i++) {
         reads.tmc_floor = card_now(d->ledger, ALICE).tmc;
