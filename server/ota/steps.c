@@ -144,7 +144,7 @@ static bool can_harvest(const struct ota *ota)
 static enum scrip_status ask_evidence(struct ota *ota)
 {
     ota->session.reads = SCRIP_READ_BALANCE | SCRIP_READ_TMAC | SCRIP_READ_TOPUPS;
-    if (ota->profile.purse.sm == SCRIP_DESFIRE_SM_EV1) {
+    if (ota->profile.purse.sm == SCRIP_DESFIRE_SM_EV1 && !SCRIP_DEFECT(no_abort_of_pending)) {
         /* CommitTransaction carries no MAC there: what an older session left pending could be committed behind the
          * reads that prove its absence. */
         SCRIP_TRY(scrip_desfire_tap_flush(&ota->tap, &ota->batch, SCRIP_PURSE_TOPUP));

@@ -76,6 +76,7 @@ static void commit_early(struct world *world)
     static const uint8_t commit[] = {0x90, 0xC7, 0x00, 0x00, 0x00};
     uint8_t room[64];
     struct scrip_buf rapdu = SCRIP_BUF_OF(room);
+    world->cheated = world->cheated || world->scene->layout.purse.sm == SCRIP_DESFIRE_SM_EV1;
     if (world->card_on) {
         (void)scrip_link_transmit(&world->link, SCRIP_BYTES_OF(commit), &rapdu);
     }

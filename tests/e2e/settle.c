@@ -113,6 +113,7 @@ static bool settle_once(struct world *world, int round)
     pay(world);
     (void)upload(world, last_chance);
     world_release_requests(world);
+    world_operator(world);
     const bool looked = look(world, round);
     return looked && upload(world, last_chance) && gate_is_done(world) && !anything_open(world);
 }
@@ -169,6 +170,7 @@ static bool ends_well(const struct world *world, const struct scrip_ledger_order
     case SCRIP_STATE_EXPIRED:
         return world->expired;
     case SCRIP_STATE_REFUNDED:
+        return world->claimed || world->cheated;
     case SCRIP_STATE_OWED:
         return world->claimed;
     case SCRIP_STATE_FUNDED: /* a claim deny-lists the card: nothing new is issued */

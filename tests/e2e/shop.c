@@ -112,6 +112,60 @@ void world_expire(struct world *world)
     (void)until_durable(world, &(struct act){act_expire, NULL});
 }
 
+/* ---- the operator ---- */
+
+struct decision {
+    const char *id;
+    enum scrip_settle_event event;
+};
+
+static enum scrip_status act_resolve(struct scrip_ledger *ledger, const void *what)
+{
+    const struct decision *decision = what;
+    return scrip_ledger_order_resolve(ledger, decision->id, decision->event, "the operator read the card");
+}
+
+static enum scrip_status act_release(struct scrip_ledger *ledger, const void *what)
+{
+    return scrip_ledger_card_release(ledger, what);
+}
+
+/* Value on the card that its account does not explain: the disputed order's, if it went through. */
+static int64_t unexplained(struct world *world)
+{
+    struct scrip_ledger_card card;
+    int32_t balance = 0;
+    int64_t waiting = 0;
+    if (!world_balance(world, &balance) || !world_terminal_owed(world, &waiting) ||
+        scrip_ledger_card_get(world->ledger, world->scene->uid, &card) != SCRIP_OK) {
+        return 0;
+    }
+    return balance - (card.card_float - waiting);
+}
+
+void world_operator(struct world *world)
+{
+    struct scrip_ledger_card card;
+    const bool closed = world->plan->closed;
+    if (scrip_ledger_card_get(world->ledger, world->scene->uid, &card) != SCRIP_OK || !card.held || !world->cheated) {
+        return;
+    }
+    world->plan->closed = true; /* an operator does this in peace */
+    for (unsigned i = 0; i < world->order_count; i++) {
+        const enum scrip_settle_state state = world_state(world, world->orders[i]);
+        if (state == SCRIP_STATE_DISPUTED || state == SCRIP_STATE_CLAIMED) {
+            const struct decision decision = {world->orders[i], unexplained(world) > 0
+                                                                    ? SCRIP_EVENT_RESOLVE_ON_CARD
+                                                                    : SCRIP_EVENT_RESOLVE_NOT_ON_CARD};
+            const enum scrip_status status = until_durable(world, &(struct act){act_resolve, &decision});
+            world_note(world, "the operator resolves %s %s: %s", decision.id, scrip_settle_event_name(decision.event),
+                       scrip_status_name(status));
+        }
+    }
+    (void)until_durable(world, &(struct act){act_release, world->scene->uid});
+    world->plan->closed = closed;
+}
+
 enum scrip_settle_state world_state(struct world *world, const char *id)
 {
     struct scrip_ledger_order order;

@@ -113,23 +113,28 @@ static enum scrip_status run_flow(struct world *world, struct scrip_flow *flow)
     }
 }
 
-/* Value that the gate let somebody in for. A gate that stops between its durable result and its opening owes the
- * customer an opening; one that stops before that result opens at the next tap, without a second debit. */
-static void note_opening(struct world *world, const struct scrip_purse_result *result, bool stopped)
+bool world_terminal_busy(const struct world *world)
+{
+    return world->terminal != NULL && world->terminal->busy;
+}
+
+/* Value that the gate let somebody in for. */
+static void note_opening(struct world *world, const struct scrip_purse_result *result)
 {
     struct scrip_journal_line line;
     if (scrip_journal_get(&world->terminal->journal, result->sequence, &line) != SCRIP_OK) {
         world_fail(world, "the gate opens without a journal line");
-    } else if (!stopped) {
-        world->opened += line.amount;
-    } else if (line.state == SCRIP_JOURNAL_CONFIRMED || line.state == SCRIP_JOURNAL_FOUND) {
-        world->unopened += line.amount;
+        return;
     }
+    world->opened += line.amount;
 }
 
 bool world_terminal_tap(struct world *world, int32_t amount)
 {
     struct scrip_card_info info;
+    int64_t before = 0;
+    int64_t after = 0;
+    unsigned open = 0;
     if (world->terminal->busy) { /* one customer at a time */
         return false;
     }
@@ -144,19 +149,26 @@ bool world_terminal_tap(struct world *world, int32_t amount)
         world_fail(world, "the debit does not begin");
         return false;
     }
+    (void)world_terminal_sums(world, &before, &open);
     world->terminal->busy = true;
     (void)run_flow(world, &job->flow);
     world->terminal->busy = false;
     scrip_purse_end(job);
     scrip_link_disconnect(&world->link);
     world_note(world, "gate: %s", world_terminal_why(world));
-    const bool stopped = world->terminal->memory.dead; /* it lost power: whatever it knew, it did not open */
-    if (!start(world) || job->result.outcome != SCRIP_OUTCOME_ACCEPTED) {
+    if (world->terminal->memory.dead) {
+        /* It lost power: whatever it knew, it did not open. What was durable by then it owes the customer; what was
+         * not it finds at the next tap, and opens without a second debit. */
+        (void)world_terminal_sums(world, &after, &open);
+        world->unopened += after - before;
         return false;
     }
-    note_opening(world, &job->result, stopped);
-    world->wanted = stopped ? amount : 0;
-    return !stopped;
+    if (job->result.outcome != SCRIP_OUTCOME_ACCEPTED) {
+        return false;
+    }
+    note_opening(world, &job->result);
+    world->wanted = 0;
+    return true;
 }
 
 /* ---- uploads ---- */
@@ -257,6 +269,19 @@ bool world_terminal_sums(struct world *world, int64_t *debited, unsigned *open)
         *debited += taken ? line.amount : 0;
         *open += line.state == SCRIP_JOURNAL_INTENT;
     }
+    return true;
+}
+
+bool world_terminal_owed(struct world *world, int64_t *owed)
+{
+    int64_t debited;
+    unsigned open;
+    struct scrip_ledger_merchant merchant;
+    if (!world_terminal_sums(world, &debited, &open) ||
+        scrip_ledger_merchant_get(world->ledger, "gate", &merchant) != SCRIP_OK) {
+        return false;
+    }
+    *owed = debited - merchant.balance;
     return true;
 }
 

@@ -119,6 +119,7 @@ struct world {
     bool card_on;
     bool field_kept; /* somebody keeps the field on: the next reader does not reset the card */
     struct kept_command kept;
+    bool log_read;     /* the last commands have read a log */
     uint32_t commands; /* that the card has answered since it was powered */
 
     /* the server: two instances on one database */
@@ -213,6 +214,8 @@ void world_order(struct world *world, const char *id, enum scrip_settle_kind kin
 void world_cancel(struct world *world, const char *id);
 void world_claim(struct world *world, const char *id);
 void world_expire(struct world *world);
+/** The operator looks into a held card: decides its disputed orders by what the card holds, and releases it. */
+void world_operator(struct world *world);
 enum scrip_settle_state world_state(struct world *world, const char *id);
 
 /* ---- terminal.c ---- */
@@ -221,10 +224,14 @@ void world_terminal_begin(struct world *world);
 void world_terminal_end(struct world *world);
 /** The customer taps at the gate: a debit, or the end of one that was not answered. @return the gate opened */
 bool world_terminal_tap(struct world *world, int32_t amount);
+/** Is a customer at the gate now? */
+bool world_terminal_busy(const struct world *world);
 /** Upload the journal, as far as it is not withheld. @return everything has been acknowledged */
 bool world_terminal_upload(struct world *world);
 /** What the journal says: value taken for certain, and lines whose outcome is open. */
 bool world_terminal_sums(struct world *world, int64_t *debited, unsigned *open);
+/** Value of the debits that the book does not have yet. */
+bool world_terminal_owed(struct world *world, int64_t *owed);
 /** What the last tap at the terminal came to, for people. */
 const char *world_terminal_why(struct world *world);
 /** A copy of the journal's memory, allocated. */
