@@ -227,12 +227,16 @@ void scrip_des_key_set_version(uint8_t *key, size_t len, uint8_t version);
 
 /* ---- Transaction MAC ---- */
 
-/** Session keys of one transaction, from AppTransactionMACKey, TMC after the transaction, and the true UID. */
+/** Session keys of one transaction. */
 struct scrip_desfire_tmac_keys {
     uint8_t mac[16];
     uint8_t enc[16];
 };
 
+/** Derive them.
+ *  @param app_key   AppTransactionMACKey
+ *  @param tmc_next  TMC after the transaction
+ *  @param uid       the true one, also when the card shows a random one */
 void scrip_desfire_tmac_keys(const uint8_t app_key[16], uint32_t tmc_next, const uint8_t uid[7],
                              struct scrip_desfire_tmac_keys *keys);
 
@@ -240,8 +244,10 @@ void scrip_desfire_tmac_keys(const uint8_t app_key[16], uint32_t tmc_next, const
 void scrip_desfire_tmac_keys_lrp(const uint8_t app_key[16], uint16_t act_next, uint16_t ses_next, const uint8_t uid[7],
                                  struct scrip_desfire_tmac_keys *keys);
 
-/** Encipher (card) or decipher (back office) the previous reader id: CBC, zero IV, one block. */
+/** Encipher the previous reader id (card): CBC, zero IV, one block. */
 void scrip_desfire_tmri_encrypt(const struct scrip_desfire_tmac_keys *keys, const uint8_t in[16], uint8_t out[16]);
+
+/** Decipher it (back office). */
 void scrip_desfire_tmri_decrypt(const struct scrip_desfire_tmac_keys *keys, const uint8_t in[16], uint8_t out[16]);
 
 /** Append the TMI part of one command: `fixed` is command code and header, padded with zeros to a multiple of 16, then
