@@ -232,8 +232,9 @@ static void leave_pending(struct server *s, const struct scrip_purse_topup *topu
 static void no_session_commits_what_an_older_one_left_pending(void **state)
 {
     (void)state;
-    static const struct kind two[] = {{"an12113", SCRIP_DESFIRE_EV3, 0}, {"ev1", SCRIP_DESFIRE_EV1, 0}};
-    for (size_t i = 0; i < 2; i++) {
+    static const struct kind three[] = {
+        {"an12113", SCRIP_DESFIRE_EV3, 0}, {"an12113+smallest", SCRIP_DESFIRE_EV3, 0}, {"ev1", SCRIP_DESFIRE_EV1, 0}};
+    for (size_t i = 0; i < 3; i++) {
         for (unsigned options = 0; options < 4; options++) {
             for (int flush = 0; flush < 2; flush++) {
                 const struct scrip_purse_topup first = order(1);
@@ -241,7 +242,7 @@ static void no_session_commits_what_an_older_one_left_pending(void **state)
                 bool proof;
                 bool there;
                 bool finished;
-                given_server(&two[i], options);
+                given_server(&three[i], options);
                 leave_pending(&server, &first);
                 assert_ok(open_session(&server, false, &proof));
                 if (flush != 0) {
@@ -251,8 +252,13 @@ static void no_session_commits_what_an_older_one_left_pending(void **state)
                 const enum scrip_status status = trip(&server, proof);
                 const int32_t balance = evidence(&server, 2, &there, &finished);
                 const bool kept = flush == 0 && (options & 1) != 0;
-                assert_ok(status);
-                assert_int_equal(balance, kept ? 5000 : 3000); /* 5000 is what the flush is for */
+                if (kept && bench.profile.purse.reader_id) { /* the card takes one reader id in a transaction */
+                    assert_status(status, SCRIP_E_CARD);
+                    assert_int_equal(balance, 1000);
+                } else {
+                    assert_ok(status);
+                    assert_int_equal(balance, kept ? 5000 : 3000); /* 5000 is what the flush is for */
+                }
                 bench_free(&bench);
             }
         }
