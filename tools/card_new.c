@@ -1,5 +1,6 @@
 /* card_new.c: scrip card new: a card file from a profile, personalised. */
 #include "common.h"
+#include <errno.h>
 #include <scrip/posix.h>
 #include <scrip/profile.h>
 #include <scrip/reader.h>
@@ -95,7 +96,7 @@ static int personalise(struct tool *tool, const char *path, const struct scrip_p
     status = status == SCRIP_OK ? scrip_link_to_card(card, true, &link) : status;
     status = status == SCRIP_OK ? scrip_link_connect(link, 0, &request.card) : status;
     if (status == SCRIP_OK) {
-        tool_progress(tool, "personalising %s as %s", path, profile->name);
+        tool_progress(tool, "personalising the card as %s", profile->name);
         status = scrip_purse_run(&job, &scrip_purse_desfire, SCRIP_PURSE_PERSONALISE, &request, link);
         code = status == SCRIP_OK
                    ? TOOL_OK
@@ -115,43 +116,65 @@ static int personalise(struct tool *tool, const char *path, const struct scrip_p
     return code;
 }
 
+static void say_made(struct tool *tool, const struct scrip_vcard_identity *identity, const char *profile)
+{
+    char uid[15];
+    const char *path = tool_text(tool, "file");
+    tool_hex_text(SCRIP_BYTES_OF(identity->uid), uid);
+    tool_say(tool, "%s: UID %s, %s", path, uid, profile[0] != '\0' ? profile : "fresh from the factory");
+    tool_put(tool, "file", json_string(path));
+    tool_put(tool, "uid", json_string(uid));
+    tool_put(tool, "profile", json_string(profile));
+}
+
+/* The card is made beside its place and appears there when it is whole: half a card is of no use to anybody. */
+static int make_card(struct tool *tool, const struct scrip_profile *profile, struct scrip_vcard_identity *identity)
+{
+    char error[SCRIP_VCARD_ERROR_MAX] = "", draft[1024];
+    const char *path = tool_text(tool, "file");
+    const bool blank = tool_has(tool, "blank");
+    if (access(path, F_OK) == 0) {
+        return tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_EXISTS, .what = path});
+    }
+    snprintf(draft, sizeof draft, "%.1000s.%ld.new", path, (long)getpid());
+    enum scrip_status status = scrip_vcard_make(draft, identity, error);
+    status = status == SCRIP_OK ? scrip_vcard_read_identity(draft, identity) : status;
+    if (status != SCRIP_OK) {
+        return tool_fail(tool,
+                         &(struct tool_failure){.status = status, .what = "making the card file", .detail = error});
+    }
+    int code = blank ? TOOL_OK : personalise(tool, draft, profile, identity);
+    if (code == TOOL_OK && link(draft, path) != 0) {
+        code = tool_fail(tool, &(struct tool_failure){.status = errno == EEXIST ? SCRIP_E_EXISTS : SCRIP_E_IO,
+                                                      .what = path,
+                                                      .detail = strerror(errno)});
+    }
+    unlink(draft);
+    if (code == TOOL_OK) {
+        say_made(tool, identity, blank ? "" : profile->name);
+    }
+    return code;
+}
+
 static int make(struct tool *tool)
 {
     static struct scrip_profile profile;
     struct scrip_vcard_identity identity = {0};
-    char error[SCRIP_PROFILE_ERROR_MAX] = "", uid[15];
-    const char *path = tool_text(tool, "file");
-    const bool blank = tool_has(tool, "blank");
-    if (blank == tool_has(tool, "keys")) {
+    char error[SCRIP_PROFILE_ERROR_MAX] = "";
+    if (tool_has(tool, "blank") == tool_has(tool, "keys")) {
         return tool_usage(tool, "give --keys STORE to personalise the card, or --blank for one fresh from the factory");
     }
-    enum scrip_status status = scrip_profile_load(tool_text(tool, "profile"), &profile, error);
+    const enum scrip_status status = scrip_profile_load(tool_text(tool, "profile"), &profile, error);
     if (status != SCRIP_OK) {
         return tool_fail(
             tool, &(struct tool_failure){
                       .status = status, .problem = TOOL_PROBLEM_FILE, .what = "reading the profile", .detail = error});
     }
-    int code = fill_identity(tool, &profile, &identity);
+    const int code = fill_identity(tool, &profile, &identity);
     if (code != TOOL_OK) {
         return code;
     }
-    status = scrip_vcard_make(path, &identity, error);
-    if (status != SCRIP_OK) {
-        return tool_fail(tool,
-                         &(struct tool_failure){.status = status, .what = "making the card file", .detail = error});
-    }
-    if (scrip_vcard_read_identity(path, &identity) == SCRIP_OK) {
-        tool_hex_text(SCRIP_BYTES_OF(identity.uid), uid);
-        tool_say(tool, "%s: UID %s, %s", path, uid, blank ? "fresh from the factory" : profile.name);
-        tool_put(tool, "file", json_string(path));
-        tool_put(tool, "uid", json_string(uid));
-        tool_put(tool, "profile", json_string(blank ? "" : profile.name));
-    }
-    code = blank ? TOOL_OK : personalise(tool, path, &profile, &identity);
-    if (code != TOOL_OK) {
-        unlink(path); /* half a card is of no use to anybody */
-    }
-    return code;
+    return make_card(tool, &profile, &identity);
 }
 
 const struct tool_command tool_card_new = {

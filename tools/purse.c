@@ -29,22 +29,45 @@ static int journal_fail(struct tool *tool, enum scrip_status status, const char 
         tool, &(struct tool_failure){.status = status, .card = TOOL_CARD_UNTOUCHED, .what = what, .detail = detail});
 }
 
-/* A new journal counts from the moment it is whole, so one flush at its end will do. */
-static enum scrip_status journal_format(struct terminal_journal *terminal, const uint8_t id[4])
+static void journal_bind(struct terminal_journal *terminal, off_t size, bool sync)
 {
-    const uint32_t pages = SCRIP_JOURNAL_PAGES(JOURNAL_LINES);
-    if (ftruncate(terminal->fd, (off_t)pages * (off_t)SCRIP_NV_PAGE) != 0) {
+    terminal->nv = scrip_nv_file(&terminal->region, terminal->fd, 0, (uint32_t)((size_t)size / SCRIP_NV_PAGE), sync);
+}
+
+/* A journal is made beside its place and appears there when it is whole: killed in between, there is none yet. */
+static enum scrip_status journal_create(struct terminal_journal *terminal, const char *path, const uint8_t id[4])
+{
+    const off_t size = (off_t)SCRIP_JOURNAL_PAGES(JOURNAL_LINES) * (off_t)SCRIP_NV_PAGE;
+    char draft[1024];
+    if (snprintf(draft, sizeof draft, "%s.%ld.new", path, (long)getpid()) >= (int)sizeof draft) {
         return SCRIP_E_IO;
     }
-    terminal->nv = scrip_nv_file(&terminal->region, terminal->fd, 0, pages, false);
-    const enum scrip_status status = scrip_journal_format(&terminal->nv, id);
-    if (status != SCRIP_OK || fsync(terminal->fd) != 0) {
-        if (ftruncate(terminal->fd, 0) != 0) {
-            return SCRIP_E_IO;
-        }
-        return status != SCRIP_OK ? status : SCRIP_E_IO;
+    terminal->fd = open(draft, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (terminal->fd < 0 || flock(terminal->fd, LOCK_EX | LOCK_NB) != 0 || ftruncate(terminal->fd, size) != 0) {
+        unlink(draft);
+        return SCRIP_E_IO;
     }
-    terminal->nv = scrip_nv_file(&terminal->region, terminal->fd, 0, pages, true);
+    journal_bind(terminal, size, false);
+    enum scrip_status status = scrip_journal_format(&terminal->nv, id);
+    if (status == SCRIP_OK && (fsync(terminal->fd) != 0 || link(draft, path) != 0)) {
+        status = SCRIP_E_IO;
+    }
+    unlink(draft);
+    journal_bind(terminal, size, true);
+    return status;
+}
+
+static enum scrip_status journal_take(struct terminal_journal *terminal, const char *path)
+{
+    struct stat stat;
+    terminal->fd = open(path, O_RDWR | O_CLOEXEC);
+    if (terminal->fd < 0 || fstat(terminal->fd, &stat) != 0) {
+        return errno == ENOENT ? SCRIP_E_NOT_FOUND : SCRIP_E_IO;
+    }
+    if (flock(terminal->fd, LOCK_EX | LOCK_NB) != 0) {
+        return SCRIP_E_IO;
+    }
+    journal_bind(terminal, stat.st_size, true);
     return SCRIP_OK;
 }
 
@@ -52,28 +75,19 @@ static int journal_open(struct tool *tool, struct terminal_journal *terminal)
 {
     const char *path = tool_text(tool, "journal");
     uint8_t id[4] = {0};
-    struct stat stat;
     const bool has_id = tool_hex(tool, "terminal-id", id, sizeof id) == sizeof id;
-    terminal->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (terminal->fd < 0 || fstat(terminal->fd, &stat) != 0) {
-        return journal_fail(tool, SCRIP_E_IO, path, strerror(errno));
+    enum scrip_status status = journal_take(terminal, path);
+    if (status == SCRIP_E_NOT_FOUND && !has_id) {
+        return tool_usage(tool, "a new journal needs --terminal-id, 8 hex digits");
     }
-    if (flock(terminal->fd, LOCK_EX | LOCK_NB) != 0) {
-        return journal_fail(tool, SCRIP_E_IO, path, "another terminal is using it");
+    if (status == SCRIP_E_NOT_FOUND) {
+        status = journal_create(terminal, path, id);
     }
-    if (stat.st_size == 0) {
-        if (!has_id) {
-            return tool_usage(tool, "a new journal needs --terminal-id, 8 hex digits");
-        }
-        const enum scrip_status made = journal_format(terminal, id);
-        if (made != SCRIP_OK) {
-            return journal_fail(tool, made, path, NULL);
-        }
-    } else {
-        terminal->nv =
-            scrip_nv_file(&terminal->region, terminal->fd, 0, (uint32_t)((size_t)stat.st_size / SCRIP_NV_PAGE), true);
+    if (status == SCRIP_E_IO) {
+        return journal_fail(tool, status, path,
+                            errno == EWOULDBLOCK ? "another terminal is using it" : strerror(errno));
     }
-    const enum scrip_status status = scrip_journal_open(&terminal->journal, &terminal->nv);
+    status = status == SCRIP_OK ? scrip_journal_open(&terminal->journal, &terminal->nv) : status;
     if (status != SCRIP_OK) {
         return journal_fail(tool, status, path, NULL);
     }
