@@ -69,6 +69,9 @@ enum scrip_status scrip_desfire_card_apdu(struct scrip_desfire_card *card, struc
  *  @param uid 10 bytes free @return its length, 4 or 7 */
 size_t scrip_desfire_card_uid(struct scrip_desfire_card *card, uint8_t *uid);
 
+/** SAK of the last cascade level: 20h unless SetConfiguration option 03 set another. */
+uint8_t scrip_desfire_card_sak(struct scrip_desfire_card *card);
+
 /** The answer to select, TL first. @param ats 32 bytes free @return its length */
 size_t scrip_desfire_card_ats(const struct scrip_desfire_card *card, uint8_t *ats);
 

@@ -97,11 +97,13 @@ uint8_t access_decide(const struct scrip_desfire_card *card, const struct file_p
 
 static const struct rule *rule_of(uint8_t code)
 {
-    size_t i = 0;
-    while (rules[i].code != code) { /* every command of mode FILE has a rule; a test looks */
-        i++;
+    static const struct rule nobody = {0, 0, 0};
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        if (rules[i].code == code) {
+            return &rules[i];
+        }
     }
-    return &rules[i];
+    return &nobody; /* every command of mode FILE has a rule; a test looks */
 }
 
 bool access_tmc_exhausted(struct scrip_desfire_card *card, const struct app *app)

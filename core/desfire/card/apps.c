@@ -277,8 +277,6 @@ static uint8_t may_delete(struct scrip_desfire_card *card, const struct command 
                    : DF_INTEGRITY_ERROR;
     }
     if (card->app == 0) {
-        struct picc_page picc;
-        picc_load(card, &picc);
         return access_has_key(card, 0) ? DF_OK : DF_AUTHENTICATION_ERROR;
     }
     struct picc_page picc;

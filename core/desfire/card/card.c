@@ -155,6 +155,13 @@ size_t scrip_desfire_card_uid(struct scrip_desfire_card *card, uint8_t *uid)
     return 4;
 }
 
+uint8_t scrip_desfire_card_sak(struct scrip_desfire_card *card)
+{
+    struct picc_page picc;
+    picc_load(card, &picc);
+    return picc.has_sak ? picc.sak[1] : 0x20;
+}
+
 size_t scrip_desfire_card_ats(const struct scrip_desfire_card *card, uint8_t *ats)
 {
     static const uint8_t ic[] = {0x06, 0x75, 0x77, 0x81, 0x02, 0x80};

@@ -171,7 +171,8 @@ void value_commit(struct scrip_desfire_card *card, struct file *file, const stru
 size_t sdm_offsets_len(uint8_t options, uint16_t rights);
 
 /* Is the block consistent, and does it fit a file of `size` bytes? */
-bool sdm_valid(const struct app *app, uint8_t options, uint16_t rights, const uint8_t *offsets, uint32_t size);
+bool sdm_valid(struct scrip_desfire_card *card, const struct app *app, uint8_t options, uint16_t rights,
+               const uint8_t *offsets, uint32_t size);
 
 /* Put the dynamic data into what an unauthenticated read of [offset, offset + len) gives; steps the read counter. */
 uint8_t sdm_mirror(struct scrip_desfire_card *card, struct file *file, const struct app *app, uint8_t kind,
@@ -211,6 +212,9 @@ uint8_t app_create(struct scrip_desfire_card *card, struct scrip_bytes params, c
 size_t app_name_entry_len(struct scrip_desfire_card *card, size_t n);
 
 /* ---- config.c ---- */
+
+/* SetConfiguration option whose data is of any length: under EV1 messaging its padding is 80 00.. */
+#define CONFIG_ATS       0x02U
 
 /* Flags of option 00. */
 #define CONFIG_NO_FORMAT 0x01U

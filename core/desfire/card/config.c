@@ -178,11 +178,16 @@ static const struct config_option {
     uint8_t len_min, len_max;
     uint8_t (*set)(struct scrip_desfire_card *card, struct command *cmd, struct picc_page *is);
 } config_options[] = {
-    {0x00, EV1 | EV2 | EV3 | LIGHT, 1, 1, set_flags},  {0x01, EV1 | EV2 | EV3, 25, 25, set_default_key},
-    {0x02, EV1 | EV2 | EV3 | LIGHT, 2, 20, set_ats},   {0x03, EV2 | EV3 | LIGHT, 2, 2, set_sak},
-    {0x04, EV2 | EV3 | LIGHT, 2, 2, set_messaging},    {0x05, EV2 | EV3 | LIGHT, 10, 10, set_capabilities},
-    {0x06, EV2 | EV3 | LIGHT, 1, 16, set_name},        {0x09, LIGHT, 14, 14, set_value_file},
-    {0x0A, EV2 | EV3 | LIGHT, 5, 5, set_fail_counter}, {0x0B, EV2 | EV3 | LIGHT, 1, 1, set_back_modulation},
+    {0x00, EV1 | EV2 | EV3 | LIGHT, 1, 1, set_flags},
+    {0x01, EV1 | EV2 | EV3, 25, 25, set_default_key},
+    {CONFIG_ATS, EV1 | EV2 | EV3 | LIGHT, 2, 20, set_ats},
+    {0x03, EV2 | EV3 | LIGHT, 2, 2, set_sak},
+    {0x04, EV2 | EV3 | LIGHT, 2, 2, set_messaging},
+    {0x05, EV2 | EV3 | LIGHT, 10, 10, set_capabilities},
+    {0x06, EV2 | EV3 | LIGHT, 1, 16, set_name},
+    {0x09, LIGHT, 14, 14, set_value_file},
+    {0x0A, EV2 | EV3 | LIGHT, 5, 5, set_fail_counter},
+    {0x0B, EV2 | EV3 | LIGHT, 1, 1, set_back_modulation},
 };
 
 static const struct config_option *option_of(const struct scrip_desfire_card *card, uint8_t number)

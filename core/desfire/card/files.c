@@ -390,7 +390,8 @@ static uint8_t parse_sets(const struct app *app, struct scrip_bytes *rest, struc
     return DF_OK;
 }
 
-static uint8_t parse_sdm(const struct app *app, struct scrip_bytes *rest, struct file_page *is)
+static uint8_t parse_sdm(struct scrip_desfire_card *card, const struct app *app, struct scrip_bytes *rest,
+                         struct file_page *is)
 {
     struct scrip_bytes part;
     const bool was_on = (is->as.plain.sdm_options & SDM_ASCII) != 0;
@@ -415,7 +416,8 @@ static uint8_t parse_sdm(const struct app *app, struct scrip_bytes *rest, struct
     if (!was_on) {
         memset(is->as.plain.sdm_counter, 0, sizeof is->as.plain.sdm_counter);
     }
-    return sdm_valid(app, is->as.plain.sdm_options, rights, is->as.plain.sdm_offsets, scrip_get_le24(is->as.plain.size))
+    return sdm_valid(card, app, is->as.plain.sdm_options, rights, is->as.plain.sdm_offsets,
+                     scrip_get_le24(is->as.plain.size))
                ? DF_OK
                : DF_PARAMETER_ERROR;
 }
@@ -447,7 +449,7 @@ uint8_t desfire_change_file_settings(struct scrip_desfire_card *card, struct com
         !access_rights_valid(&cmd->app, file->is.rights)) {
         return DF_PARAMETER_ERROR;
     }
-    uint8_t status = parse_sdm(&cmd->app, &rest, &file->is);
+    uint8_t status = parse_sdm(card, &cmd->app, &rest, &file->is);
     if (status == DF_OK) {
         status = parse_sets(&cmd->app, &rest, &file->is);
     }

@@ -350,7 +350,8 @@ static uint8_t all_set_versions(struct scrip_desfire_card *card, const struct ap
 uint8_t desfire_get_key_version(struct scrip_desfire_card *card, struct command *cmd, struct reply *reply)
 {
     const struct app *app = cmd->app.page != 0 ? &cmd->app : NULL;
-    const bool with_set = app != NULL && (cmd->data.at[0] & 0x40U) != 0;
+    const bool with_set =
+        app != NULL && card->identity.generation != SCRIP_DESFIRE_EV1 && (cmd->data.at[0] & 0x40U) != 0;
     const uint8_t number = with_set ? cmd->data.at[0] & 0x0FU : cmd->data.at[0];
     struct key_slot slot;
     uint8_t set = 0;

@@ -38,8 +38,11 @@ void card_check_timer(struct scrip_desfire_card *card)
     const struct scrip_clock *clock = card->host.clock;
     const uint32_t limit = card->options.transaction_timer_ms;
 
-    if (limit > 0 && clock != NULL && card->transaction.open &&
-        clock->now_ms(clock->ctx) - card->transaction.opened_ms > limit) {
+    if (limit == 0 || clock == NULL || !card->transaction.open) {
+        return;
+    }
+    const uint64_t now = clock->now_ms(clock->ctx);
+    if (now > card->transaction.opened_ms && now - card->transaction.opened_ms > limit) {
         card_refuse(card);
     }
 }
@@ -157,6 +160,7 @@ static uint8_t protect(struct scrip_desfire_card *card, struct command *cmd)
         .data_back = (cmd->row->flags & SCRIP_DESFIRE_DATA_BACK) != 0,
         .settings = cmd->row->comm == SCRIP_DESFIRE_COMM_FULL || cmd->row->comm == SCRIP_DESFIRE_COMM_KEY,
         .own_checksums = cmd->row->comm == SCRIP_DESFIRE_COMM_KEY,
+        .unknown_len = cmd->code == CMD_SET_CONFIGURATION && cmd->header[0] == CONFIG_ATS,
     };
     switch (cmd->row->comm) {
     case SCRIP_DESFIRE_COMM_FILE:

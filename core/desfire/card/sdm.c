@@ -3,10 +3,12 @@
 #include "card.h"
 #include <string.h>
 
-#define UID_CHARS     14U
-#define COUNTER_CHARS 6U
-#define MAC_CHARS     16U
-#define COUNTER_MAX   0xFFFFFFU
+#define UID_CHARS       14U
+#define COUNTER_CHARS   6U
+#define MAC_CHARS       16U
+#define COUNTER_MAX     0xFFFFFFU
+
+#define PICC_RANDOM_LEN 8U
 
 /* The block of settings, taken apart. */
 struct sdm {
@@ -88,8 +90,10 @@ static bool key_or(const struct app *app, uint8_t nibble, bool free)
     return nibble < app_key_count(app) || nibble == SCRIP_DESFIRE_NEVER || (free && nibble == SCRIP_DESFIRE_FREE);
 }
 
-bool sdm_valid(const struct app *app, uint8_t options, uint16_t rights, const uint8_t *offsets, uint32_t size)
+bool sdm_valid(struct scrip_desfire_card *card, const struct app *app, uint8_t options, uint16_t rights,
+               const uint8_t *offsets, uint32_t size)
 {
+    const uint32_t picc_chars = config_lrp(card) ? 2U * (PICC_RANDOM_LEN + 16U) : 32U;
     struct sdm sdm = parse(options, rights);
     const uint8_t both = SDM_UID | SDM_COUNTER;
 
@@ -104,8 +108,8 @@ bool sdm_valid(const struct app *app, uint8_t options, uint16_t rights, const ui
         return false;
     }
     const struct span spans[] = {
-        {sdm.has_uid, sdm.uid_at, UID_CHARS}, {sdm.has_counter, sdm.counter_at, COUNTER_CHARS},
-        {sdm.has_picc, sdm.picc_at, 32},      {sdm.has_enc, sdm.enc_at, sdm.enc_len},
+        {sdm.has_uid, sdm.uid_at, UID_CHARS},    {sdm.has_counter, sdm.counter_at, COUNTER_CHARS},
+        {sdm.has_picc, sdm.picc_at, picc_chars}, {sdm.has_enc, sdm.enc_at, sdm.enc_len},
         {sdm.has_mac, sdm.mac_at, MAC_CHARS},
     };
     return spans_apart(spans, sizeof spans / sizeof spans[0], size) && (!sdm.has_mac || sdm.mac_input <= sdm.mac_at);
@@ -133,32 +137,53 @@ static void put_hex(uint8_t *at, const uint8_t *bytes, size_t len)
     }
 }
 
-/* tag || UID || counter || random, and for LRP the random number that the counter mode starts from before it. */
+static void encipher_picc_aes(const struct key_slot *key, uint8_t data[16])
+{
+    struct scrip_block block;
+    uint8_t iv[16] = {0};
+    scrip_block_init(&block, SCRIP_AES128, key->bytes);
+    scrip_cbc_encrypt(&block, iv, 1, data, data);
+    scrip_block_wipe(&block);
+}
+
+static void encipher_picc_lrp(const struct key_slot *key, const uint8_t start[PICC_RANDOM_LEN], uint8_t data[16])
+{
+    struct scrip_lrp lrp;
+    uint8_t counter[PICC_RANDOM_LEN];
+    memcpy(counter, start, sizeof counter);
+    scrip_lrp_init(&lrp, key->bytes, 1);
+    scrip_lrp_icb(&lrp, 0, counter, sizeof counter, true, 1, data, data);
+    scrip_lrp_wipe(&lrp);
+}
+
+/* tag || UID || counter || random, enciphered with the MetaRead key. LRP: behind the random number that its counter
+ * starts from, and without random padding. */
 static bool mirror_picc(struct scrip_desfire_card *card, const struct mirror *m)
 {
     const struct scrip_random *random = card->host.random;
-    uint8_t plain[16];
-    uint8_t out[16];
-    struct scrip_buf data = SCRIP_BUF_OF(plain);
-    struct key_slot key;
-    struct scrip_block block;
-    uint8_t iv[16] = {0};
+    uint8_t out[PICC_RANDOM_LEN + 16] = {0};
+    uint8_t *plain = out + (m->lrp ? PICC_RANDOM_LEN : 0);
+    struct scrip_buf data = scrip_buf(plain, 16);
     const bool uid = (m->sdm.options & SDM_UID) != 0;
     const bool counter = (m->sdm.options & SDM_COUNTER) != 0;
+    struct key_slot key;
 
     (void)scrip_buf_add_u8(&data, (uint8_t)((uid ? SDM_UID | 7U : 0U) | (counter ? SDM_COUNTER : 0U)));
     (void)scrip_buf_add(&data, m->uid, uid ? sizeof m->uid : 0);
     (void)scrip_buf_add(&data, m->counter, counter ? sizeof m->counter : 0);
-    if (random->fill(random->ctx, plain + data.len, sizeof plain - data.len) != SCRIP_OK) {
+    uint8_t *noise = m->lrp ? out : plain + data.len;
+    if (random->fill(random->ctx, noise, m->lrp ? PICC_RANDOM_LEN : 16 - data.len) != SCRIP_OK) {
         card->no_random = true;
         return false;
     }
     key_active(card, m->app, m->sdm.meta_read, &key);
-    scrip_block_init(&block, SCRIP_AES128, key.bytes);
-    scrip_cbc_encrypt(&block, iv, 1, out, plain);
-    scrip_block_wipe(&block);
+    if (m->lrp) {
+        encipher_picc_lrp(&key, out, plain);
+    } else {
+        encipher_picc_aes(&key, plain);
+    }
     scrip_wipe(&key, sizeof key);
-    put_hex(m->image + m->sdm.picc_at, out, sizeof out);
+    put_hex(m->image + m->sdm.picc_at, out, m->lrp ? sizeof out : 16);
     return true;
 }
 

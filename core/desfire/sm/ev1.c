@@ -47,7 +47,11 @@ static struct scrip_sm_closing command_closing(const struct scrip_desfire_protec
                                                struct scrip_bytes header, size_t data_len)
 {
     struct scrip_sm_closing closing = {
-        .sum = {.state = SCRIP_CRC32_START, .len = 4}, .no_sum = protection->own_checksums, .data_len = data_len};
+        .sum = {.state = SCRIP_CRC32_START, .len = 4},
+        .no_sum = protection->own_checksums,
+        .marked = protection->unknown_len,
+        .data_len = data_len,
+    };
     scrip_sm_sum_add(&closing.sum, scrip_bytes(&cmd, 1));
     scrip_sm_sum_add(&closing.sum, header);
     return closing;

@@ -88,6 +88,7 @@ enum scrip_status scrip_desfire_set_configuration(struct scrip_desfire_term *ter
         .cmd = CMD_SET_CONFIGURATION,
         .comm = SCRIP_DESFIRE_COMM_BY_TABLE,
         .params = scrip_buf_bytes(&params),
+        .unknown_len = option == 2,                                       /* an ATS says its own length */
         .own_key = option == 5 && data.len > 4 && (data.at[4] & 2U) != 0, /* to LRP: the session is over, no MAC */
     };
     const enum scrip_status status = scrip_desfire_term_ask(term, batch, &call);

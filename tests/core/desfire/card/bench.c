@@ -161,7 +161,7 @@ static struct scrip_desfire_protection protection_of(const struct bench *b, cons
         .file_data = file,
         .settings = row->comm == SCRIP_DESFIRE_COMM_FULL || row->comm == SCRIP_DESFIRE_COMM_KEY,
         .own_checksums = row->comm == SCRIP_DESFIRE_COMM_KEY,
-        .unknown_len = reads_all(row, params.at),
+        .unknown_len = reads_all(row, params.at) || (row->opcode == CMD_SET_CONFIGURATION && params.at[0] == 2),
         .data_back = (row->flags & SCRIP_DESFIRE_DATA_BACK) != 0 && !tmac_back,
     };
 }
