@@ -185,11 +185,13 @@ static enum scrip_status explain(struct scrip_ledger *ledger, const struct card_
 {
     int64_t logged = 0;
     int64_t uploaded = 0;
+    int64_t writing = 0;
+    SCRIP_TRY(NUMBER(ledger, WRITE_UNKNOWN, 0, &writing, V_INT(card->number)));
     SCRIP_TRY(NUMBER(ledger, HARVEST_COUNT_AFTER, 0, &logged, V_INT(card->number), V_INT(tmc_issued)));
     SCRIP_TRY(NUMBER(ledger, DEBIT_COUNT_BETWEEN, 0, &uploaded, V_INT(card->number), V_INT(tmc_issued),
                      V_INT(evidence->tmc)));
     const int64_t more = logged > uploaded ? logged : uploaded;
-    *explained = evidence->explained > more ? evidence->explained : (uint32_t)more;
+    *explained = writing != 0 ? UINT32_MAX : evidence->explained > more ? evidence->explained : (uint32_t)more;
     return SCRIP_OK;
 }
 

@@ -10,8 +10,16 @@ const char *scrip_ledger_verdict_name(enum scrip_ledger_verdict_kind kind)
     return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
 
-static void missing_add(struct scrip_ledger_verdict *verdict, uint32_t from, uint32_t to)
+/* A verdict in the making. */
+struct finding {
+    struct scrip_ledger_verdict verdict;
+    uint32_t last_missing;
+};
+
+static void missing_add(struct finding *finding, uint32_t from, uint32_t to)
 {
+    struct scrip_ledger_verdict *verdict = &finding->verdict;
+    finding->last_missing = from < to ? to - 1 : finding->last_missing;
     for (uint32_t tmc = from; tmc < to; tmc++) {
         if (verdict->missing_count >= 16) {
             verdict->missing_count += to - tmc;
@@ -38,8 +46,7 @@ static enum scrip_status tmcs_take(struct tmcs *list, enum scrip_status status)
     return status == SCRIP_E_NOT_FOUND ? SCRIP_OK : status;
 }
 
-static enum scrip_status missing_find(struct scrip_ledger *ledger, const struct card_row *card,
-                                      struct scrip_ledger_verdict *verdict)
+static enum scrip_status missing_find(struct scrip_ledger *ledger, const struct card_row *card, struct finding *finding)
 {
     struct tmcs lists[2] = {{ledger, STORE_DEBIT_TMCS, false, 0}, {ledger, STORE_ISSUE_TMCS, false, 0}};
     uint32_t next = card->tmc_start + 1;
@@ -49,13 +56,13 @@ static enum scrip_status missing_find(struct scrip_ledger *ledger, const struct 
     while (lists[0].more || lists[1].more) {
         struct tmcs *least = !lists[1].more || (lists[0].more && lists[0].tmc <= lists[1].tmc) ? &lists[0] : &lists[1];
         if (least->tmc >= next) {
-            missing_add(verdict, next, least->tmc);
+            missing_add(finding, next, least->tmc);
             next = least->tmc + 1;
         }
         SCRIP_TRY(tmcs_take(least, ledger_next(ledger, least->statement)));
     }
     if (card->c.tmc >= next) {
-        missing_add(verdict, next, card->c.tmc + 1);
+        missing_add(finding, next, card->c.tmc + 1);
     }
     return SCRIP_OK;
 }
@@ -105,12 +112,18 @@ static enum scrip_status owed_find(struct scrip_ledger *ledger, const struct car
     return SCRIP_OK;
 }
 
-static void decide(const struct card_row *card, struct scrip_ledger_verdict *verdict)
+static void decide(const struct card_row *card, struct finding *finding)
 {
+    struct scrip_ledger_verdict *verdict = &finding->verdict;
     const bool sure = card->c.tmac && verdict->has_owed && !verdict->open;
     if (card->verdict != SCRIP_VERDICT_IN_STEP) {
         verdict->kind = (enum scrip_ledger_verdict_kind)card->verdict;
         copy_text(verdict->why, sizeof verdict->why, card->c.reason);
+    } else if (verdict->missing_count > 0 && sure && verdict->owed == 0 && finding->last_missing <= card->c.seen_tmc) {
+        /* Every credit is in the book and a debit only takes: a balance that fits leaves no room for one. */
+        verdict->kind = SCRIP_VERDICT_IN_STEP;
+        (void)snprintf(verdict->why, sizeof verdict->why, "%u transactions are not in the book, and moved no money",
+                       verdict->missing_count);
     } else if (verdict->missing_count > 0) {
         verdict->kind = SCRIP_VERDICT_GAP;
         (void)snprintf(verdict->why, sizeof verdict->why, "%u uploads are owed", verdict->missing_count);
@@ -133,17 +146,17 @@ enum scrip_status scrip_ledger_reconcile(struct scrip_ledger *ledger, const uint
                                          struct scrip_ledger_verdict *verdict)
 {
     struct card_row card;
-    struct scrip_ledger_verdict found = {0};
+    struct finding found = {0};
     int64_t open = 0;
     SCRIP_TRY(card_load(ledger, uid, &card));
     SCRIP_TRY(NUMBER(ledger, ORDERS_UNSETTLED, 0, &open, V_INT(card.number)));
-    found.open = open != 0;
+    found.verdict.open = open != 0;
     if (card.c.tmac) {
         SCRIP_TRY(missing_find(ledger, &card, &found));
     }
-    SCRIP_TRY(missing_fill(ledger, &card, &found));
-    SCRIP_TRY(owed_find(ledger, &card, &found));
+    SCRIP_TRY(missing_fill(ledger, &card, &found.verdict));
+    SCRIP_TRY(owed_find(ledger, &card, &found.verdict));
     decide(&card, &found);
-    *verdict = found;
+    *verdict = found.verdict;
     return SCRIP_OK;
 }

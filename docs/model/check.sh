@@ -10,6 +10,8 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT INT TERM
 cd "$work" || exit 2
 failed=0
+hash=26
+[ "$mode" = quick ] && hash=21
 
 # run NAME EXPECT FLAGS...: EXPECT is "holds" or "breaks"
 run() {
@@ -20,7 +22,7 @@ run() {
         echo "model: $name: cannot be built"
         exit 2
     fi
-    ./pan -m3000000 -w26 >pan.log 2>&1
+    ./pan -m3000000 -w$hash >pan.log 2>&1
     states=$(awk '/states, stored/ { print $1 }' pan.log)
     seconds=$(awk '/elapsed time/ { print $4 }' pan.log)
     if grep -q 'errors: 0' pan.log && ! grep -q 'Search not completed' pan.log; then

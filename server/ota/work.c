@@ -9,7 +9,7 @@
 
 static bool proved(const struct ota *ota)
 {
-    return (ota->tap.facts.has & SCRIP_FACT_CARD) != 0;
+    return ota->session.proof_role == 0 && (ota->tap.facts.has & SCRIP_FACT_CARD) != 0;
 }
 
 static enum scrip_status start(struct ota *ota)
@@ -142,6 +142,17 @@ static enum scrip_status change_header(const struct ota *ota, uint8_t out[SCRIP_
     return scrip_purse_header_put(&header, out);
 }
 
+/* A standard file is written at once; there is nothing to commit, and a commit would be refused. */
+static bool header_is_transactional(const struct ota *ota)
+{
+    for (size_t i = 0; i < ota->profile.file_count; i++) {
+        if (ota->profile.files[i].no == ota->profile.purse.header_file) {
+            return ota->profile.files[i].type != SCRIP_DESFIRE_FILE_STANDARD;
+        }
+    }
+    return true;
+}
+
 enum scrip_status take_write_header(struct ota *ota, enum scrip_status taken)
 {
     uint8_t header[SCRIP_PURSE_HEADER];
@@ -163,7 +174,9 @@ enum scrip_status take_write_header(struct ota *ota, enum scrip_status taken)
         SCRIP_TRY(scrip_desfire_tap_reauth(&ota->tap, &ota->batch, SCRIP_PURSE_TOPUP));
         return ota_go_on(ota, OTA_WRITE_BACK);
     }
-    SCRIP_TRY(scrip_desfire_tap_commit(&ota->tap, &ota->batch));
+    if (header_is_transactional(ota)) {
+        SCRIP_TRY(scrip_desfire_tap_commit(&ota->tap, &ota->batch));
+    }
     return ota_go_on(ota, OTA_WRITE_COMMIT);
 }
 
@@ -185,6 +198,13 @@ enum scrip_status take_write_commit(struct ota *ota, enum scrip_status taken)
 {
     if ((ota->tap.facts.has & SCRIP_FACT_COMMITTED) == 0) {
         return taken == SCRIP_OK ? SCRIP_E_STATE : ota_failed(ota, taken); /* writing it again does no harm */
+    }
+    if ((ota->tap.facts.has & SCRIP_FACT_COMMIT_TMV) != 0) { /* a step of the counter that moved no money */
+        const enum scrip_status noted =
+            scrip_ledger_tmc_note(ota->context->ledger, ota->order.uid, ota->tap.facts.commit_tmc);
+        if (noted != SCRIP_OK && noted != SCRIP_E_CONFLICT) {
+            return noted;
+        }
     }
     return finish(ota, scrip_bytes(NULL, 0));
 }

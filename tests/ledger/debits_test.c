@@ -276,6 +276,42 @@ static void a_noted_counter_is_no_gap(void **state)
     desk_commit(d);
 }
 
+static void a_missing_transaction_that_moved_no_money_is_no_gap(void **state)
+{
+    struct desk *d = *state;
+    desk_begin(d);
+    confirmed(d->ledger, "o1", ALICE, 1000);
+    const struct scrip_settle_record record = {.value = 1000, .reference = 1};
+    struct scrip_settle_evidence reads = session_reads(d->ledger, ALICE, 3, &record, 1);
+    assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_UNDECIDED);
+    assert_int_equal(verdict_on(d, ALICE).kind, SCRIP_VERDICT_GAP);
+    reads.has_balance = true;
+    reads.balance = 1000;
+    assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_UNDECIDED);
+    assert_int_equal(verdict_on(d, ALICE).kind, SCRIP_VERDICT_IN_STEP);
+    assert_int_equal(verdict_on(d, ALICE).missing_count, 2);
+    reads.balance = 990;
+    assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_UNDECIDED);
+    assert_int_equal(verdict_on(d, ALICE).kind, SCRIP_VERDICT_GAP);
+    assert_int_equal(verdict_on(d, ALICE).owed, 10);
+    desk_commit(d);
+}
+
+static void an_unfinished_write_of_ours_explains_the_counter(void **state)
+{
+    struct desk *d = *state;
+    struct scrip_ledger_order order = {.id = "w1", .kind = SCRIP_KIND_WRITE};
+    memcpy(order.uid, ALICE, 7);
+    desk_begin(d);
+    issued(d->ledger, "o1", ALICE, 100);
+    const struct scrip_settle_evidence reads = session_reads(d->ledger, ALICE, 1, NULL, 0);
+    assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_UNDECIDED);
+    assert_ok(scrip_ledger_order_create(d->ledger, &order));
+    assert_ok(scrip_ledger_order_start(d->ledger, "w1"));
+    assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_PROOF_NONE);
+    desk_commit(d);
+}
+
 static void a_fee_is_a_part_of_the_debit(void **state)
 {
     struct desk *d = *state;
@@ -442,6 +478,8 @@ int main(void)
         LAW(the_log_read_twice_is_harvested_once),
         LAW(a_gap_goes_to_suspense_and_comes_back_with_its_line),
         LAW(a_noted_counter_is_no_gap),
+        LAW(a_missing_transaction_that_moved_no_money_is_no_gap),
+        LAW(an_unfinished_write_of_ours_explains_the_counter),
         LAW(a_fee_is_a_part_of_the_debit),
         LAW(value_of_personalisation_is_in_the_book),
         LAW(an_account_never_leaves_its_range),
