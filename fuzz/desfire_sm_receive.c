@@ -36,7 +36,7 @@ struct scene {
 
 static void session(struct scrip_desfire_session *session, uint8_t variant)
 {
-    uint8_t saved[SCRIP_DESFIRE_SESSION_SAVED];
+    uint8_t saved[SCRIP_DESFIRE_SESSION_SAVED] = {0};
     struct scrip_bytes in = SCRIP_BYTES_OF(saved);
     for (size_t i = 0; i < sizeof saved; i++) {
         saved[i] = (uint8_t)(0x31 * i);
