@@ -4,7 +4,7 @@
  * played against the capture: commands are opened with the card's half, responses with the terminal's. The file's
  * communication mode is not on the wire, so Full, MAC and Plain are tried; a mode is right when command and response
  * both open. What never opens is reported under the mode that the file was seen in before, with what is wrong in it. */
-#include "text.h"
+#include "explain_text.h"
 #include "wire.h"
 #include <scrip/desfire_explain.h>
 #include <string.h>

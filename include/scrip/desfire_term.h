@@ -318,6 +318,7 @@ enum scrip_status scrip_desfire_abort_transaction(struct scrip_desfire_term *ter
 
 /* ---- card and applications. AIDs are 3 bytes as sent: 014499h is 99 44 01. ---- */
 
+/** Leaves session and open transaction behind, on the card and here. */
 enum scrip_status scrip_desfire_select_application(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                                    const uint8_t aid[3]);
 /** SELECT by DF name (ISO 7816-4), 1..16 bytes. The batch gets 9000 as a good status word. */
@@ -342,6 +343,8 @@ struct scrip_desfire_application {
     uint8_t df_name[16];
 };
 
+/** Needs the card master key's session, or a card on which creating is free. All keys of the new application are zero.
+ */
 enum scrip_status scrip_desfire_create_application(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                                    const struct scrip_desfire_application *application);
 
@@ -437,6 +440,7 @@ enum scrip_status scrip_desfire_roll_key_set(struct scrip_desfire_term *term, st
 
 /* ---- the input of the Transaction MAC, part by part, as the card builds it. `cmd` is the code as sent. ---- */
 
+/** GetValue (what it returned), Credit, Debit, LimitedCredit. @return SCRIP_OK; SCRIP_E_SPACE, as all of these */
 enum scrip_status scrip_desfire_tmi_value(struct scrip_buf *tmi, uint8_t cmd, uint8_t file, int32_t value);
 /** ReadData, WriteData, ReadRecords (record number and count in place of offset and length) and WriteRecord. */
 enum scrip_status scrip_desfire_tmi_data(struct scrip_buf *tmi, uint8_t cmd, uint8_t file, uint32_t offset,

@@ -1,6 +1,6 @@
-/* text.h: a line of text put together without a C library. What does not fit is left out. */
-#ifndef SCRIP_DESFIRE_TEXT_H
-#define SCRIP_DESFIRE_TEXT_H
+/* explain_text.h: a line of text put together without a C library. What does not fit is left out. */
+#ifndef SCRIP_DESFIRE_EXPLAIN_TEXT_H
+#define SCRIP_DESFIRE_EXPLAIN_TEXT_H
 
 #include <scrip/bytes.h>
 

@@ -1,4 +1,4 @@
-#include "text.h"
+#include "explain_text.h"
 
 void text_start(struct text *text, char *at, size_t cap)
 {
