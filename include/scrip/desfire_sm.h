@@ -159,7 +159,8 @@ enum scrip_status scrip_desfire_sm_wrap_command(struct scrip_desfire_session *se
 
 /** Host: open the response of one command: all data frames joined, final status 00 or 90. Responses are opened in the
  *  order of their commands. `out` must not overlap `data`.
- *  @param out receives the plain data
+ *  @param out receives the plain data; opening is done in it, so it needs room for what is enciphered, padding and
+ *             checksum included
  *  @return SCRIP_OK; SCRIP_E_MAC: MAC, checksum or padding wrong; SCRIP_E_LENGTH: cannot be what the command asked for;
  *          SCRIP_E_SPACE; SCRIP_E_STATE: the session it belongs to has ended. Any failure ends the session: nothing
  * that comes after an altered response can be trusted. */
@@ -171,7 +172,7 @@ enum scrip_status scrip_desfire_sm_open_response(struct scrip_desfire_session *s
  *  @param header_len bytes of it that are header
  *  @param data_len   plain data length if known, else SIZE_MAX: in D40 and EV1 the end of enciphered data is then found
  *                    by its checksum, which takes one command in 256 for a byte too short
- *  @param out        receives the plain data (not the header)
+ *  @param out        receives the plain data (not the header); needs room for what is enciphered, padding included
  *  @return SCRIP_OK, and for EV2/LRP the counter is stepped; SCRIP_E_MAC; SCRIP_E_LENGTH; SCRIP_E_SPACE */
 enum scrip_status scrip_desfire_sm_open_command(struct scrip_desfire_session *session,
                                                 const struct scrip_desfire_protection *protection, uint8_t cmd,
