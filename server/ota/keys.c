@@ -64,6 +64,7 @@ enum scrip_status ota_take(struct ota *ota)
     }
     const enum scrip_purse_role role = (enum scrip_purse_role)(ota->session.proof_role - 1);
     SCRIP_TRY(ota_key(ota, role, ota->session.key_version, key));
+    ota->tap.facts.has &= ~(uint32_t)SCRIP_FACT_CARD; /* what the card proved with another key was another thing */
     const enum scrip_status status = scrip_desfire_tap_take(&ota->tap, &ota->replies, key);
     scrip_wipe(key, sizeof key);
     ota->session.proof_role = 0;

@@ -196,8 +196,9 @@ enum scrip_status take_write_back(struct ota *ota, enum scrip_status taken)
 
 enum scrip_status take_write_commit(struct ota *ota, enum scrip_status taken)
 {
-    if ((ota->tap.facts.has & SCRIP_FACT_COMMITTED) == 0) {
-        return taken == SCRIP_OK ? SCRIP_E_STATE : ota_failed(ota, taken); /* writing it again does no harm */
+    const bool committed = (ota->tap.facts.has & SCRIP_FACT_COMMITTED) != 0;
+    if (!committed && (header_is_transactional(ota) || taken != SCRIP_OK)) {
+        return ota_failed(ota, taken); /* writing it again does no harm */
     }
     if ((ota->tap.facts.has & SCRIP_FACT_COMMIT_TMV) != 0) { /* a step of the counter that moved no money */
         const enum scrip_status noted =
