@@ -197,6 +197,230 @@ static void a_full_journal_takes_no_money(void **state)
     bench_free(b);
 }
 
+/* ---- unanswered commits ---- */
+
+/* A debit whose commit reaches the card and whose answer is lost. */
+static void given_lost_answer(struct bench *b, int32_t amount)
+{
+    unsigned frames;
+    given_purse(b, "an12113", SCRIP_DESFIRE_EV3, 10000);
+    assert_ok(tap(b, SCRIP_PURSE_DEBIT, 1, 0));
+    frames = b->frames; /* the commit is the last */
+    b->cut_after = frames;
+    assert_status(tap(b, SCRIP_PURSE_DEBIT, amount, 0), SCRIP_E_TORN);
+    assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_ASK_AGAIN);
+    assert_true(b->job.result.commit_open);
+    assert_int_equal(b->job.result.sequence, 2);
+    power_back(b);
+}
+
+static void the_next_tap_finds_the_own_record_and_takes_nothing_again(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    struct scrip_journal_line line;
+    given_lost_answer(b, 250);
+    assert_ok(tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+    assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_ACCEPTED);
+    assert_true(b->job.result.recovered);
+    assert_int_equal(b->job.result.sequence, 2);
+    assert_int_equal(b->journal.last, 2);
+    assert_ok(scrip_journal_get(&b->journal, 2, &line));
+    assert_int_equal(line.state, SCRIP_JOURNAL_FOUND);
+    assert_int_equal(balance_of(b), 10000 - 1 - 250);
+    assert_ok(tap(b, SCRIP_PURSE_DEBIT, 250, 0)); /* and that was for one purchase */
+    assert_false(b->job.result.recovered);
+    assert_int_equal(balance_of(b), 10000 - 1 - 500);
+    bench_free(b);
+}
+
+static void another_amount_is_another_purchase(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    given_lost_answer(b, 250);
+    assert_ok(tap(b, SCRIP_PURSE_DEBIT, 300, 0));
+    assert_false(b->job.result.recovered);
+    assert_int_equal(b->job.result.settled, 1);
+    assert_int_equal(balance_of(b), 10000 - 1 - 550);
+    bench_free(b);
+}
+
+static void a_commit_that_did_not_arrive_is_void_at_the_next_tap(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    struct scrip_journal_line line;
+    given_purse(b, "an12113", SCRIP_DESFIRE_EV3, 10000);
+    assert_ok(tap(b, SCRIP_PURSE_DEBIT, 1, 0));
+    b->cut_before = b->frames;
+    assert_status(tap(b, SCRIP_PURSE_DEBIT, 250, 0), SCRIP_E_TORN);
+    power_back(b);
+    assert_ok(tap(b, SCRIP_PURSE_RECOVER, 0, 0));
+    assert_int_equal(b->job.result.settled, 1);
+    assert_ok(scrip_journal_get(&b->journal, 2, &line));
+    assert_int_equal(line.state, SCRIP_JOURNAL_VOID);
+    assert_int_equal(balance_of(b), 10000 - 1);
+    bench_free(b);
+}
+
+static void a_record_that_others_pushed_out_is_left_to_the_server(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    struct scrip_nv_memory other_memory;
+    struct scrip_journal other;
+    const struct scrip_journal mine_was = (given_lost_answer(b, 250), b->journal);
+    assert_ok(scrip_nv_memory_init(&other_memory, SCRIP_JOURNAL_PAGES(20)));
+    const struct scrip_nv nv = scrip_nv_memory(&other_memory);
+    assert_ok(scrip_journal_format(&nv, (const uint8_t *)"OTHR"));
+    assert_ok(scrip_journal_open(&other, &nv));
+    b->journal = other;
+    for (unsigned i = 0; i < SCRIP_PURSE_LOG_RECORDS; i++) {
+        assert_ok(tap(b, SCRIP_PURSE_DEBIT, 10, 0));
+    }
+    b->journal = mine_was;
+    assert_status(tap(b, SCRIP_PURSE_RECOVER, 0, 0), SCRIP_E_WAIT);
+    assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_ASK_AGAIN);
+    assert_true(b->job.result.commit_open);
+    scrip_nv_memory_free(&other_memory);
+    bench_free(b);
+}
+
+/* ---- refusals ---- */
+
+static enum scrip_status wrong_key(void *ctx, enum scrip_purse_role role, struct scrip_bytes m, uint8_t out[16])
+{
+    const enum scrip_status status = bench_key(ctx, role, m, out);
+    out[0] ^= 1;
+    return status;
+}
+
+static void every_refusal_says_what_it_was(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        bool fresh; /* no purse on the card */
+        enum scrip_status (*get)(void *, enum scrip_purse_role, struct scrip_bytes, uint8_t[16]);
+        enum scrip_purse_operation operation;
+        int32_t amount;
+        bool no_journal;
+        enum scrip_status status;
+        enum scrip_outcome outcome;
+        uint16_t sw;
+    } rows[] = {
+        {"no purse", true, bench_key, SCRIP_PURSE_BALANCE, 0, false, SCRIP_E_CARD, SCRIP_OUTCOME_DECLINED, 0x91A0},
+        {"wrong key", false, wrong_key, SCRIP_PURSE_BALANCE, 0, false, SCRIP_E_CARD, SCRIP_OUTCOME_DECLINED, 0x91AE},
+        {"no such key", false, gate_key, SCRIP_PURSE_CREDIT, 5, false, SCRIP_E_KEY, SCRIP_OUTCOME_DECLINED, 0},
+        {"not enough", false, bench_key, SCRIP_PURSE_DEBIT, 5000, false, SCRIP_E_FUNDS, SCRIP_OUTCOME_DECLINED, 0x91BE},
+        {"past the limit", false, bench_key, SCRIP_PURSE_CREDIT, 60000, false, SCRIP_E_LIMIT, SCRIP_OUTCOME_DECLINED,
+         0x91BE},
+        {"nothing to take", false, bench_key, SCRIP_PURSE_DEBIT, 0, false, SCRIP_E_ARGUMENT, SCRIP_OUTCOME_ASK_AGAIN,
+         0},
+        {"no journal", false, bench_key, SCRIP_PURSE_DEBIT, 5, true, SCRIP_E_ARGUMENT, SCRIP_OUTCOME_ASK_AGAIN, 0},
+    };
+    struct bench *b = &bench;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].fresh) {
+            given_fresh_card(b, "an12113", SCRIP_DESFIRE_EV3);
+        } else {
+            given_purse(b, "an12113", SCRIP_DESFIRE_EV3, 100);
+        }
+        struct scrip_purse_request request = {
+            .profile = &b->profile,
+            .keys = {NULL, rows[i].get},
+            .random = scrip_random_seeded(&b->seeded),
+            .journal = rows[i].no_journal ? NULL : &b->journal,
+            .amount = rows[i].amount,
+            .reference = 1,
+        };
+        assert_ok(bench_connect(&b->link, 0, &request.card));
+        const enum scrip_status status =
+            scrip_purse_run(&b->job, &scrip_purse_desfire, rows[i].operation, &request, &b->link);
+        if (status != rows[i].status || b->job.result.outcome != rows[i].outcome ||
+            b->job.result.failure.sw != rows[i].sw || b->job.result.commit_open) {
+            fail_msg("%s: %s, %s, %04X", rows[i].what, scrip_status_name(status),
+                     scrip_outcome_name(b->job.result.outcome), b->job.result.failure.sw);
+        }
+        assert_int_equal(b->journal.last, 0);
+        bench_free(b);
+    }
+}
+
+static void profiles_are_found_by_name_and_number(void **state)
+{
+    (void)state;
+    struct scrip_desfire_profile profile;
+    struct scrip_desfire_profile again;
+    char name[SCRIP_PROFILE_NAME_MAX];
+    for (size_t i = 0; i < KINDS; i++) {
+        assert_ok(scrip_desfire_profile_make(kinds[i].profile, &profile));
+        assert_ok(scrip_desfire_profile_of_id(scrip_desfire_profile_id(&profile), &again));
+        assert_ok(scrip_desfire_profile_name(&again, name));
+        assert_string_equal(name, kinds[i].profile);
+        assert_int_equal(profile.application.ks2 & 15, profile.key_count);
+    }
+    assert_status(scrip_desfire_profile_make("an1211", &profile), SCRIP_E_NOT_FOUND);
+    assert_status(scrip_desfire_profile_make("an12113+", &profile), SCRIP_E_NOT_FOUND);
+    assert_status(scrip_desfire_profile_make("an12113+small", &profile), SCRIP_E_NOT_FOUND);
+    assert_status(scrip_desfire_profile_of_id(0, &profile), SCRIP_E_NOT_FOUND);
+    assert_status(scrip_desfire_profile_of_id(0x81, &profile), SCRIP_E_NOT_FOUND);
+    assert_null(scrip_desfire_profile_at(4));
+}
+
+static void headers_and_times_come_back(void **state)
+{
+    (void)state;
+    const struct scrip_purse_header header = {.profile = 2,
+                                              .currency = 392,
+                                              .card_number = "12345678901234567890",
+                                              .expires = {0x20, 0x30, 0x12, 0x31},
+                                              .issuer = "Zürich"};
+    struct scrip_purse_header read;
+    uint8_t bytes[SCRIP_PURSE_HEADER];
+    static const uint64_t times[] = {0, 951782399990, 951782400000, 1593694496000, 1700000000120, 253402300799990};
+    uint8_t stamp[8];
+    uint64_t ms;
+    assert_ok(scrip_purse_header_put(&header, bytes));
+    assert_ok(scrip_purse_header_get(SCRIP_BYTES_OF(bytes), &read));
+    assert_memory_equal(&read, &header, sizeof read);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] ^= 1;
+        assert_true(scrip_purse_header_get(SCRIP_BYTES_OF(bytes), &read) != SCRIP_OK);
+        bytes[i] ^= 1;
+    }
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        scrip_purse_timestamp(times[i], stamp);
+        assert_ok(scrip_purse_timestamp_get(stamp, &ms));
+        assert_true(ms == times[i]);
+    }
+    scrip_purse_timestamp(1593694496000, stamp);
+    assert_hex(SCRIP_BYTES_OF(stamp), "2020070212545600");
+    stamp[2] = 0x13;
+    assert_status(scrip_purse_timestamp_get(stamp, &ms), SCRIP_E_FORMAT);
+}
+
+static void two_debits_in_the_same_second_are_told_apart(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    given_purse(b, "ev1", SCRIP_DESFIRE_EV1, 1000);
+    assert_ok(tap(b, SCRIP_PURSE_DEBIT, 100, 0));
+    const unsigned frames = b->frames;
+    b->now_ms -= 1000; /* the very same timestamp again */
+    b->cut_before = frames;
+    assert_status(tap(b, SCRIP_PURSE_DEBIT, 100, 0), SCRIP_E_TORN); /* the commit did not arrive */
+    power_back(b);
+    assert_ok(tap(b, SCRIP_PURSE_RECOVER, 0, 0));
+    struct scrip_journal_line line;
+    assert_ok(scrip_journal_get(&b->journal, 2, &line));
+    assert_int_equal(line.same_before, 1);
+    assert_int_equal(line.state, SCRIP_JOURNAL_VOID);
+    assert_int_equal(balance_of(b), 900);
+    bench_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +432,14 @@ int main(void)
         cmocka_unit_test(the_gates_key_opens_no_credit),
         cmocka_unit_test(a_log_entry_that_would_be_overwritten_is_in_the_journal_first),
         cmocka_unit_test(a_full_journal_takes_no_money),
+        cmocka_unit_test(the_next_tap_finds_the_own_record_and_takes_nothing_again),
+        cmocka_unit_test(another_amount_is_another_purchase),
+        cmocka_unit_test(a_commit_that_did_not_arrive_is_void_at_the_next_tap),
+        cmocka_unit_test(a_record_that_others_pushed_out_is_left_to_the_server),
+        cmocka_unit_test(two_debits_in_the_same_second_are_told_apart),
+        cmocka_unit_test(every_refusal_says_what_it_was),
+        cmocka_unit_test(profiles_are_found_by_name_and_number),
+        cmocka_unit_test(headers_and_times_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
