@@ -34,9 +34,19 @@ struct scrip_passphrase tool_passphrase(const struct tool *tool)
         .file = tool_text(tool, "passphrase-file"), .env = "SCRIP_PASSPHRASE", .prompt = ask_passphrase};
 }
 
+/* The leak checker of the sanitizers must be able to look into the process. */
+#if defined(__SANITIZE_ADDRESS__)
+#define HARDEN false
+#else
+#define HARDEN true
+#endif
+
 int tool_keys_open(struct tool *tool, struct scrip_keys **keys)
 {
     const char *path = tool_text(tool, "keys");
+    if (HARDEN && scrip_keys_harden_process() != SCRIP_OK) {
+        tool_note(tool, "this process can be dumped: the system refused to forbid it");
+    }
     const struct scrip_passphrase passphrase = tool_passphrase(tool);
     const enum scrip_status status = scrip_keys_file_open(path, &passphrase, keys);
     if (status == SCRIP_OK) {

@@ -479,6 +479,10 @@ static int without_command(int argc, char **argv, FILE *out, FILE *err)
 int tool_main(int argc, char **argv, FILE *out, FILE *err)
 {
     int words = 0;
+    if (argc > 2 && strcmp(argv[1], "help") == 0 && find_command(argc - 2, argv + 2, &words) != NULL) {
+        tool_help_command(out, find_command(argc - 2, argv + 2, &words));
+        return TOOL_OK;
+    }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         argv[1] = (char[]){"version"};
     }

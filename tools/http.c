@@ -47,7 +47,9 @@ static char *api_key(const struct tool *tool)
     const bool read = fgets(line, sizeof line, file) != NULL;
     fclose(file);
     line[strcspn(line, "\r\n")] = '\0';
-    return read ? strdup(line) : NULL;
+    char *key = read ? strdup(line) : NULL;
+    scrip_wipe(line, sizeof line);
+    return key;
 }
 
 static struct curl_slist *headers(const struct tool *tool, const char *content_type)

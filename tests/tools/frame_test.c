@@ -126,6 +126,23 @@ static void wrong_usage_exits_2_and_points_to_help(void **state)
     assert_non_null(strstr(shown->out, "card exchange"));
 }
 
+static void help_is_found_in_every_way_people_ask_for_it(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {"card new --help", "help card new", "card new --keys x --help"};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        scrip(&help, ways[i]);
+        assert_int_equal(help.code, TOOL_OK);
+        assert_non_null(strstr(help.out, "usage: scrip card new"));
+    }
+    static const char *const lists[] = {"--help", "help", "help card"};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        scrip(&help, lists[i]);
+        assert_int_equal(help.code, TOOL_OK);
+        assert_non_null(strstr(help.out, "card new"));
+    }
+}
+
 static void json_is_one_object_also_when_it_fails(void **state)
 {
     (void)state;
@@ -167,6 +184,7 @@ int main(void)
         cmocka_unit_test(help_man_page_and_completions_agree_with_the_tables),
         cmocka_unit_test(every_command_says_what_it_is_for),
         cmocka_unit_test(wrong_usage_exits_2_and_points_to_help),
+        cmocka_unit_test(help_is_found_in_every_way_people_ask_for_it),
         cmocka_unit_test(json_is_one_object_also_when_it_fails),
         cmocka_unit_test(an_option_may_be_written_with_an_equals_sign),
     };
