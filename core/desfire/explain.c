@@ -94,6 +94,8 @@ static void add_header(struct text *text, uint8_t cmd, struct scrip_bytes header
         add_field(text, ", length ", scrip_get_le24(header.at + 7));
     } else if ((cmd == CMD_CHANGE_KEY || cmd == CMD_CHANGE_KEY_EV2) && header.len > 0) {
         add_field(text, " key ", header.at[header.len - 1] & 0x3F);
+    } else if (cmd == CMD_SET_CONFIGURATION && header.len > 0) {
+        add_field(text, " option ", header.at[0]);
     }
 }
 
@@ -453,10 +455,11 @@ static void find_mode(struct scrip_desfire_explain *e, const struct scrip_desfir
     };
     static const uint8_t modes[] = {SCRIP_DESFIRE_FULL, SCRIP_DESFIRE_MAC, SCRIP_DESFIRE_PLAIN};
     const uint8_t file = e->cmd_len > 0 ? e->cmd_bytes[0] & 0x1FU : 0;
-    const bool own_key = row->comm == SCRIP_DESFIRE_COMM_KEY || row->opcode == CMD_ROLL_KEY_SET;
+    const bool own_key = row->comm == SCRIP_DESFIRE_COMM_KEY || row->opcode == CMD_ROLL_KEY_SET ||
+                         row->opcode == CMD_SET_CONFIGURATION; /* switching to LRP */
     if (row->comm != SCRIP_DESFIRE_COMM_FILE) {
         attempt(e, row, by_table[row->comm], sw, false, a);
-        if (!is_right(a) && own_key) { /* the session's own key: no MAC comes back */
+        if (!is_right(a) && own_key) { /* ends the session, so no MAC comes back */
             attempt(e, row, by_table[row->comm], sw, true, a);
             if (is_right(a)) {
                 scrip_desfire_sm_end(&a->card);

@@ -220,6 +220,78 @@ static void d40_is_opened(void **state)
     bench_free(b);
 }
 
+/* Authenticate by hand and do one thing. */
+static void once(struct bench *b, struct scrip_desfire_term *term, enum scrip_desfire_sm sm,
+                 const struct scrip_desfire_key *key,
+                 enum scrip_status (*act)(struct scrip_desfire_term *, struct scrip_batch *))
+{
+    struct scrip_batch batch;
+    struct scrip_replies replies;
+    const uint8_t rnda[16] = {7};
+    scrip_batch_clear(&batch);
+    assert_ok(scrip_desfire_term_auth_ask(term, &batch, sm, (enum scrip_cipher)key->cipher, 0, true));
+    assert_ok(scrip_batch_transmit(&batch, &b->link, &replies));
+    assert_ok(scrip_desfire_term_auth_challenge(term, &replies));
+    scrip_batch_clear(&batch);
+    assert_ok(scrip_desfire_term_auth_answer(term, &batch, key, rnda));
+    assert_ok(scrip_batch_transmit(&batch, &b->link, &replies));
+    assert_ok(scrip_desfire_term_auth_proof(term, &replies, key));
+    scrip_batch_clear(&batch);
+    assert_ok(act(term, &batch));
+    assert_ok(scrip_batch_transmit(&batch, &b->link, &replies));
+    while (scrip_desfire_term_waiting(term) > 0) {
+        uint8_t memory[64];
+        struct scrip_buf out = SCRIP_BUF_OF(memory);
+        assert_ok(scrip_desfire_term_take(term, &replies, &out));
+    }
+}
+
+static const struct scrip_desfire_key own_key = {.cipher = SCRIP_AES128, .bytes = {9, 8, 7, 6, 5}};
+
+static enum scrip_status to_aes(struct scrip_desfire_term *term, struct scrip_batch *batch)
+{
+    return scrip_desfire_change_key(term, batch, 0x80, &own_key, NULL);
+}
+
+static enum scrip_status to_lrp(struct scrip_desfire_term *term, struct scrip_batch *batch)
+{
+    const uint8_t capabilities[10] = {0, 0, 0, 0, 2};
+    return scrip_desfire_set_configuration(term, batch, 5, SCRIP_BYTES_OF(capabilities));
+}
+
+static enum scrip_status some_work(struct scrip_desfire_term *term, struct scrip_batch *batch)
+{
+    const struct scrip_desfire_application application = {.aid = {1, 2, 3}, .ks1 = 0x0F, .ks2 = 0x81};
+    SCRIP_TRY(scrip_desfire_get_card_uid(term, batch));
+    SCRIP_TRY(scrip_desfire_change_key_settings(term, batch, 0x0F));
+    return scrip_desfire_create_application(term, batch, &application);
+}
+
+static void lrp_is_opened(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    struct scrip_desfire_term term;
+    struct scrip_card_info info;
+    const struct scrip_desfire_key zero = {.cipher = SCRIP_DES};
+    given_fresh_card(b, "an12113", SCRIP_DESFIRE_EV3);
+    given_listener(&notes, b);
+    know(&notes, "own", SCRIP_AES128, own_key.bytes);
+    notes.explain.key_count = notes.key_count;
+    assert_ok(bench_connect(&b->link, 0, &info));
+    scrip_desfire_term_start(&term);
+    once(b, &term, SCRIP_DESFIRE_SM_EV1, &zero, to_aes);
+    once(b, &term, SCRIP_DESFIRE_SM_EV2, &own_key, to_lrp);
+    once(b, &term, SCRIP_DESFIRE_SM_LRP, &own_key, some_work);
+    says("messaging LRP");
+    says("GetCardUID [LRP Full] -> OK: 045B2C8A916E80");
+    says("ChangeKeySettings 0F [LRP Full] -> OK");
+    if (notes.explain.count.wrong != 0) {
+        fail_msg("%s", notes.text);
+    }
+    bench_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +300,7 @@ int main(void)
         cmocka_unit_test(without_keys_a_session_stays_closed_and_shows_no_cryptogram_of_a_key),
         cmocka_unit_test(the_first_wrong_byte_is_pointed_at),
         cmocka_unit_test(d40_is_opened),
+        cmocka_unit_test(lrp_is_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
