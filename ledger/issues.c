@@ -253,7 +253,7 @@ static enum scrip_status issue_close(struct scrip_ledger *ledger, const struct c
                                      const struct issue_row *issue, const struct scrip_settle_evidence *evidence,
                                      enum scrip_settle_event event)
 {
-    enum scrip_ledger_outcome outcome = issue->i.outcome;
+    enum scrip_ledger_outcome outcome = SCRIP_OUTCOME_OPEN;
     uint32_t tmc = issue->i.tmc;
     switch (event) {
     case SCRIP_EVENT_PROOF_COMMIT:

@@ -373,10 +373,13 @@ enum scrip_status scrip_ledger_post(struct scrip_ledger *ledger, const char *id,
 /** Balances of all accounts, cards and merchants summed up; they add up to 0. */
 enum scrip_status scrip_ledger_balances(struct scrip_ledger *ledger, int64_t balances[SCRIP_ACCOUNT_COUNT]);
 
+/** How many there are of what. */
 struct scrip_ledger_counts {
     uint64_t cards, held, denied, orders, debits, waiting, entries;
     uint64_t by_state[SCRIP_STATE_COUNT];
 };
+
+/** Count everything; for metrics and overviews, reads whole tables. */
 enum scrip_status scrip_ledger_count(struct scrip_ledger *ledger, struct scrip_ledger_counts *counts);
 
 /* ---- Reconciliation and verification ---- */

@@ -5,7 +5,6 @@
 
 #include "check.h"
 
-#include <scrip/defect.h>
 #include <scrip/ledger.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,7 +98,6 @@ static inline int desk_teardown(void **state)
 {
     struct desk *desk = *state;
     char path[80];
-    scrip_test_defect = SCRIP_DEFECT_none;
     scrip_ledger_close(desk->ledger);
     for (int i = 0; i < 3; i++) {
         static const char *const endings[] = {"", "-wal", "-shm"};

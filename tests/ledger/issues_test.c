@@ -1,6 +1,14 @@
 #include "desk.h"
 
-#define LAW(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
+#include <scrip/defect.h>
+
+#define LAW(name) cmocka_unit_test_setup_teardown(name, desk_setup, all_right_again)
+
+static int all_right_again(void **state)
+{
+    scrip_test_defect = SCRIP_DEFECT_none;
+    return desk_teardown(state);
+}
 
 static const struct scrip_settle_record R1 = {.value = 100, .reference = 1};
 
