@@ -421,6 +421,37 @@ static void two_debits_in_the_same_second_are_told_apart(void **state)
     bench_free(b);
 }
 
+static void families_and_outcomes_have_names(void **state)
+{
+    (void)state;
+    const struct scrip_card_info contactless = {.ats_len = 6, .ats = {6, 0x75, 0x77, 0x81, 2, 0x80}};
+    struct scrip_purse_job job;
+    struct scrip_purse_family partial = scrip_purse_desfire;
+    const struct scrip_purse_request request = {.amount = 1};
+    assert_ptr_equal(scrip_purse_family_at(0), &scrip_purse_desfire);
+    assert_null(scrip_purse_family_at(1));
+    assert_ptr_equal(scrip_purse_identify(&contactless), &scrip_purse_desfire);
+    assert_string_equal(scrip_outcome_name(SCRIP_OUTCOME_ASK_AGAIN), "ask again");
+    assert_string_equal(scrip_outcome_name(SCRIP_OUTCOME_DECLINED), "declined");
+    assert_string_equal(scrip_purse_operation_name(SCRIP_PURSE_PERSONALISE), "personalise");
+    partial.can &= ~(1U << SCRIP_PURSE_CREDIT); /* a family that cannot credit says so */
+    assert_status(scrip_purse_begin(&job, &partial, SCRIP_PURSE_CREDIT, &request), SCRIP_E_UNSUPPORTED);
+    assert_int_equal(job.result.outcome, SCRIP_OUTCOME_DECLINED);
+}
+
+static void a_link_without_a_card_is_no_failure_of_the_card(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    given_purse(b, "an12113", SCRIP_DESFIRE_EV3, 100);
+    assert_ok(bench_connect(&b->link, 0, &b->request.card));
+    bench_disconnect(&b->link);
+    assert_status(scrip_purse_run(&b->job, &scrip_purse_desfire, SCRIP_PURSE_BALANCE, &b->request, &b->link),
+                  SCRIP_E_NO_CARD);
+    assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_ASK_AGAIN);
+    bench_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +471,8 @@ int main(void)
         cmocka_unit_test(every_refusal_says_what_it_was),
         cmocka_unit_test(profiles_are_found_by_name_and_number),
         cmocka_unit_test(headers_and_times_come_back),
+        cmocka_unit_test(families_and_outcomes_have_names),
+        cmocka_unit_test(a_link_without_a_card_is_no_failure_of_the_card),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
