@@ -51,6 +51,38 @@ static void reading_follows_the_decision_table(void **state)
     }
 }
 
+/* Every command of mode FILE looks for its file, and has a rule for its types. */
+static void every_file_command_has_a_rule(void **state)
+{
+    struct bench *b = *state;
+    given_app(b, 0x0F, 1);
+    for (uint8_t type = FILE_STANDARD; type <= FILE_CYCLIC; type++) {
+        static const char *const create[] = {"00 00 EEEE 100000", "01 00 EEEE 100000",
+                                             "02 00 EEEE 00000000 64000000 0A000000 01", "03 00 EEEE 040000 030000",
+                                             "04 00 EEEE 040000 030000"};
+        static const uint8_t codes[] = {CMD_CREATE_STD_DATA_FILE, CMD_CREATE_BACKUP_DATA_FILE, CMD_CREATE_VALUE_FILE,
+                                        CMD_CREATE_LINEAR_RECORD_FILE, CMD_CREATE_CYCLIC_RECORD_FILE};
+        assert_df(ask(b, codes[type], create[type]), DF_OK);
+    }
+    b->comm = SCRIP_DESFIRE_PLAIN;
+    for (size_t i = 0; scrip_desfire_command_at(i) != NULL; i++) {
+        const struct scrip_desfire_command *row = scrip_desfire_command_at(i);
+        bool allowed = row->comm != SCRIP_DESFIRE_COMM_FILE;
+        for (uint8_t type = FILE_STANDARD; type <= FILE_CYCLIC && !allowed; type++) {
+            uint8_t params[16] = {type};
+            if (row->data_min > 0 && row->header_len > 1) {
+                params[row->header_len - 3] = 1; /* length 1 */
+            }
+            const size_t data_len = row->data_min < 4 ? row->data_min : 4;
+            allowed =
+                ask_bytes(b, row->opcode, scrip_bytes(params, row->header_len + data_len)) != DF_PERMISSION_DENIED;
+        }
+        if (!allowed) {
+            fail_msg("%02X %s works on no type of file", row->opcode, row->name);
+        }
+    }
+}
+
 static void any_of_eight_sets_may_grant(void **state)
 {
     struct bench *b = *state;
@@ -153,13 +185,10 @@ static void ev1_knows_no_further_sets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EV1_TEST(reading_follows_the_decision_table),
-        EV3_TEST(reading_follows_the_decision_table),
-        EV3_TEST(any_of_eight_sets_may_grant),
-        EV2_TEST(gate_and_server_have_sets_of_their_own),
-        EV3_TEST(the_change_right_decides_about_settings),
-        EV3_TEST(settings_that_make_no_sense_are_refused),
-        EV1_TEST(ev1_knows_no_further_sets),
+        EV1_TEST(reading_follows_the_decision_table),      EV3_TEST(reading_follows_the_decision_table),
+        EV3_TEST(every_file_command_has_a_rule),           EV3_TEST(any_of_eight_sets_may_grant),
+        EV2_TEST(gate_and_server_have_sets_of_their_own),  EV3_TEST(the_change_right_decides_about_settings),
+        EV3_TEST(settings_that_make_no_sense_are_refused), EV1_TEST(ev1_knows_no_further_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,51 @@ static void data_round_trips_in_every_mode_of_lrp(void **state)
     every_mode(b, true);
 }
 
+/* With LRP on, PICCData is 24 bytes: the random number that its counter starts from, then one block. */
+static void lrp_mirrors_open_at_the_back_office(void **state)
+{
+    struct bench *b = *state;
+    const uint8_t zero[16] = {0};
+    uint8_t picc[24];
+    uint8_t mac[16];
+    uint8_t wanted[8];
+    uint8_t got[8];
+    uint8_t master[16];
+    char hex[49];
+    struct scrip_lrp lrp;
+    uint8_t vector[16] = {0x00, 0x01, 0x00, 0x80};
+
+    given_lrp(b);
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_LRP, 0, ZERO_KEY), DF_OK);
+    b->comm = SCRIP_DESFIRE_PLAIN;
+    assert_df(ask(b, CMD_CREATE_STD_DATA_FILE, "02 00 EEEE 400000"), DF_OK);
+    assert_df(ask(b, CMD_CHANGE_FILE_SETTINGS, "02 40 EEEE C1 F111 000000 000000 200000"), DF_PARAMETER_ERROR);
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_LRP, 0, ZERO_KEY), DF_OK);
+    assert_df(ask(b, CMD_CHANGE_FILE_SETTINGS, "02 40 EEEE C1 F111 000000 000000 300000"), DF_OK);
+    assert_df(ask(b, CMD_SELECT_APPLICATION, AID), DF_OK);
+    assert_df(ask(b, CMD_READ_DATA, "02 000000 000000"), DF_OK);
+
+    memcpy(hex, b->data, 48);
+    hex[48] = '\0';
+    (void)from_hex(hex, picc, sizeof picc);
+    scrip_lrp_init(&lrp, zero, 1);
+    scrip_lrp_icb(&lrp, 0, picc, 8, false, 1, picc + 8, picc + 8);
+    assert_hex(scrip_bytes(picc + 8, 16), "C7 045B2C8A916E80 010000 0000000000");
+
+    memcpy(vector + 4, b->card.identity.uid, 7);
+    vector[11] = 1;
+    vector[14] = 0x1E;
+    vector[15] = 0xE1;
+    scrip_lrp_cmac(&lrp, 0, SCRIP_BYTES_OF(vector), master);
+    scrip_lrp_init(&lrp, master, 2);
+    scrip_lrp_cmac(&lrp, 0, scrip_bytes(b->data, 48), mac);
+    scrip_mact(mac, wanted);
+    memcpy(hex, b->data + 48, 16);
+    hex[16] = '\0';
+    (void)from_hex(hex, got, sizeof got);
+    assert_memory_equal(got, wanted, 8);
+}
+
 static void backup_files_show_the_old_until_commit(void **state)
 {
     struct bench *b = *state;
@@ -293,6 +338,7 @@ int main(void)
         EV3_TEST(data_round_trips_in_every_mode_of_ev1_3k3des),
         EV3_TEST(data_round_trips_in_every_mode_of_d40),
         EV3_TEST(data_round_trips_in_every_mode_of_lrp),
+        EV3_TEST(lrp_mirrors_open_at_the_back_office),
         EV3_TEST(backup_files_show_the_old_until_commit),
         EV3_TEST(refusals_of_data_files),
         EV3_TEST(a_refused_chained_write_leaves_the_file),

@@ -56,6 +56,31 @@ static void writes_of_one_transaction_complete_one_record(void **state)
     assert_data(b, "00FF0000");
 }
 
+static void a_record_in_a_used_slot_starts_with_zeros(void **state)
+{
+    struct bench *b = *state;
+    given_session(b);
+    assert_df(ask(b, CMD_CREATE_CYCLIC_RECORD_FILE, "02 03 0000 040000 020000"), DF_OK);
+    for (uint8_t i = 1; i <= 3; i++) {
+        append(b, 2, i); /* both slots hold something by now */
+    }
+    assert_df(ask(b, CMD_WRITE_RECORD, "02 010000 010000 FF"), DF_OK);
+    assert_df(do_commit(b), DF_OK);
+    assert_df(ask(b, CMD_READ_RECORDS, "02 000000 000000"), DF_OK);
+    assert_data(b, "00FF0000");
+}
+
+static void a_commit_happens_once(void **state)
+{
+    struct bench *b = *state;
+    given_session(b);
+    assert_df(ask(b, CMD_CREATE_LINEAR_RECORD_FILE, LINEAR), DF_OK);
+    append(b, 1, 1);
+    assert_df(do_commit(b), DF_NO_CHANGES);
+    assert_df(ask(b, CMD_READ_RECORDS, "01 000000 000000"), DF_OK);
+    assert_data(b, "01010101");
+}
+
 static void pending_records_are_not_seen_and_abort_forgets_them(void **state)
 {
     struct bench *b = *state;
@@ -206,6 +231,8 @@ int main(void)
         EV1_TEST(a_cyclic_file_shows_one_record_less_than_it_has),
         EV3_TEST(a_cyclic_file_shows_one_record_less_than_it_has),
         EV1_TEST(writes_of_one_transaction_complete_one_record),
+        EV3_TEST(a_record_in_a_used_slot_starts_with_zeros),
+        EV3_TEST(a_commit_happens_once),
         EV3_TEST(pending_records_are_not_seen_and_abort_forgets_them),
         EV3_TEST(a_full_linear_file_takes_no_more),
         EV3_TEST(clearing_happens_at_commit),
