@@ -145,13 +145,18 @@ enum scrip_status scrip_server_handle(struct scrip_server *server, const struct 
     return status;
 }
 
-static enum scrip_status expire_orders(struct scrip_server *server)
+static bool expiry_is_due(const struct scrip_server *server)
 {
     const uint64_t now = server->config.clock.now_ms(server->config.clock.ctx);
-    if (now < server->expired_ms + EXPIRE_EVERY_MS && server->expired_ms != 0) {
+    return server->expired_ms == 0 || now >= server->expired_ms + EXPIRE_EVERY_MS;
+}
+
+static enum scrip_status expire_orders(struct scrip_server *server)
+{
+    if (!expiry_is_due(server)) {
         return SCRIP_OK;
     }
-    server->expired_ms = now;
+    server->expired_ms = server->config.clock.now_ms(server->config.clock.ctx);
     return scrip_ledger_expire(server->config.ledger, NULL);
 }
 
@@ -184,6 +189,19 @@ enum scrip_status scrip_server_tick(struct scrip_server *server, const struct sc
         scrip_response_unavailable(exchanges[i].response);
     }
     return SCRIP_E_STORE;
+}
+
+enum scrip_status scrip_server_idle(struct scrip_server *server)
+{
+    if (expiry_is_due(server)) {
+        SCRIP_TRY(scrip_server_tick(server, NULL, 0));
+    }
+    const uint64_t changes = scrip_ledger_changes(server->config.ledger);
+    if (changes == server->tidy_changes) {
+        return SCRIP_OK;
+    }
+    server->tidy_changes = changes;
+    return scrip_ledger_idle(server->config.ledger);
 }
 
 enum scrip_status scrip_server_exchange(struct scrip_server *server, const struct scrip_request *request,

@@ -38,7 +38,8 @@ struct scrip_server {
     struct scrip_server_config config;
     struct rate rate;
     struct counters counters;
-    uint64_t expired_ms; /* when orders were last expired */
+    uint64_t expired_ms;   /* when orders were last expired */
+    uint64_t tidy_changes; /* rows changed when the ledger was last tidied up */
 };
 
 enum actor {

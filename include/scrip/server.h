@@ -104,6 +104,10 @@ struct scrip_exchange {
  *  this returns, whatever the answers stand on is on disk. @return SCRIP_OK; SCRIP_E_STORE: all were made 503 */
 enum scrip_status scrip_server_tick(struct scrip_server *server, const struct scrip_exchange *exchanges, size_t count);
 
+/** To be called when there is nothing else to do: expires orders whose time is over, and lets the ledger tidy up.
+ *  @return SCRIP_OK; SCRIP_E_STORE */
+enum scrip_status scrip_server_idle(struct scrip_server *server);
+
 /** A tick with one request. */
 enum scrip_status scrip_server_exchange(struct scrip_server *server, const struct scrip_request *request,
                                         struct scrip_response *response);

@@ -25,6 +25,7 @@
 #define DISCARD_MAX      (1024U * 1024U)
 #define TICK_MAX         256U
 #define DRAIN_MS         5000
+#define IDLE_MS          100 /* nothing happened for so long: time for housekeeping */
 #define IDLE_DEFAULT_S   75U
 #define CONNECTIONS_MANY 20000U
 
@@ -308,8 +309,12 @@ enum scrip_status scrip_http_step(struct scrip_http *http, int timeout_ms)
         timeout_ms = (int)wanted;
     }
     /* Not epoll_wait: the library's events are edge-triggered, and taking one here would lose it. */
-    if (poll(&ready, 1, http->queued > 0 ? 0 : timeout_ms) < 0 && errno != EINTR) {
+    const int happened = poll(&ready, 1, http->queued > 0 ? 0 : timeout_ms);
+    if (happened < 0 && errno != EINTR) {
         return SCRIP_E_NETWORK;
+    }
+    if (happened == 0 && timeout_ms >= IDLE_MS) {
+        (void)scrip_server_idle(http->config.server); /* what fails now fails again in a tick, with an answer */
     }
     if (MHD_run(http->daemon) != MHD_YES) {
         return SCRIP_E_NETWORK;

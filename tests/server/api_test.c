@@ -166,6 +166,19 @@ static void an_order_that_nobody_fetched_expires_with_its_money_back(void **stat
     assert_int_equal(number_of(b, "balances.IN_FLIGHT.minor"), 0);
 }
 
+static void orders_expire_without_anybody_asking(void **state)
+{
+    struct bench *b = *state;
+    given_card(b, ALICE, "an12113");
+    given_funded_order(b, "order-1", ALICE, 2000);
+    b->clock.now_ms += 31ULL * 86400000ULL;
+    assert_ok(scrip_server_idle(b->server));
+    struct scrip_ledger_order order;
+    assert_ok(scrip_ledger_order_get(b->ledger, "order-1", &order));
+    assert_int_equal(order.state, SCRIP_STATE_EXPIRED);
+    assert_ok(scrip_server_idle(b->server));
+}
+
 static void only_an_issued_order_can_be_claimed(void **state)
 {
     struct bench *b = *state;
@@ -569,6 +582,7 @@ int main(void)
         TEST(funding_twice_is_harmless_alike_and_refused_otherwise),
         TEST(a_funded_order_can_be_cancelled_with_its_money_back),
         TEST(an_order_that_nobody_fetched_expires_with_its_money_back),
+        TEST(orders_expire_without_anybody_asking),
         TEST(only_an_issued_order_can_be_claimed),
         TEST(orders_are_listed_by_card_state_and_page),
         TEST(without_a_key_nothing_but_health_and_metrics_is_shown),
