@@ -180,12 +180,12 @@ static enum scrip_status chain_check(struct scrip_ledger *ledger, const struct c
 }
 
 /* Is the TMC taken by something else? A gap that was given up makes room. */
-static enum scrip_status place_check(struct scrip_ledger *ledger, struct card_row *card,
-                                     const struct scrip_ledger_debit *d, const char **wrong)
+static enum scrip_status place_clear(struct scrip_ledger *ledger, struct card_row *card, uint32_t tmc,
+                                     const char **wrong)
 {
     struct debit_row other;
     int64_t issue = 0;
-    const enum scrip_status status = debit_find(ledger, STORE_DEBIT_BY_TMC, card->number, d->tmc, &other);
+    const enum scrip_status status = debit_find(ledger, STORE_DEBIT_BY_TMC, card->number, tmc, &other);
     if (status == SCRIP_OK && other.state == STATE_GAP) {
         const struct posting back = {
             .booking = SCRIP_BOOKING_GAP_RETURN, .amount = other.d.amount, .card = card->number};
@@ -197,10 +197,17 @@ static enum scrip_status place_check(struct scrip_ledger *ledger, struct card_ro
     } else if (status != SCRIP_E_NOT_FOUND) {
         return status;
     }
-    SCRIP_TRY(NUMBER(ledger, ISSUE_BY_TMC, 0, &issue, V_INT(card->number), V_INT(d->tmc)));
+    SCRIP_TRY(NUMBER(ledger, ISSUE_BY_TMC, 0, &issue, V_INT(card->number), V_INT(tmc)));
     if (issue != 0) {
         *wrong = "a debit and a top-up have the same TMC: a copy of the card exists";
     }
+    return SCRIP_OK;
+}
+
+static enum scrip_status place_check(struct scrip_ledger *ledger, struct card_row *card,
+                                     const struct scrip_ledger_debit *d, const char **wrong)
+{
+    SCRIP_TRY(place_clear(ledger, card, d->tmc, wrong));
     return *wrong == NULL ? chain_check(ledger, card, d, wrong) : SCRIP_OK;
 }
 
@@ -401,22 +408,34 @@ static enum scrip_status tmc_taken(struct scrip_ledger *ledger, const struct car
     return SCRIP_OK;
 }
 
+/* Where the transaction stands. `tmc` comes from the one that names it; 0: from the card's log, and then only the
+ * terminal says what was before it. A place that the card has not reached yet is no place. */
 static enum scrip_status intent_book(struct scrip_ledger *ledger, struct card_row *card, struct debit_row *row,
                                      uint32_t tmc)
 {
-    bool taken = false;
-    row->d.has_tmc = tmc != 0;
+    const char *taken = NULL;
+    if (tmc == 0 && row->has_before && row->before < card->c.tmc) {
+        tmc = row->before + 1;
+        SCRIP_TRY(place_clear(ledger, card, tmc, &taken));
+    }
+    row->d.has_tmc = tmc != 0 && taken == NULL;
     row->d.tmc = tmc;
-    if (row->d.has_tmc) {
-        SCRIP_TRY(tmc_taken(ledger, card, tmc, &taken));
-        row->d.has_tmc = !taken;
-    }
     SCRIP_TRY(debit_settle(ledger, row->n, STATE_BOOKED, &row->d));
-    SCRIP_TRY(debit_book(ledger, card, &row->d));
-    if (row->d.has_tmc && tmc > card->c.tmc) {
-        card->c.tmc = tmc;
+    return debit_book(ledger, card, &row->d);
+}
+
+/* Would an entry of it still be in the log that was read? A terminal that overwrites an entry has it in its own
+ * journal, so a full log proves an absence only if it reaches back: no more transactions since than it has entries, or,
+ * on a card without a counter, an older entry in it (its time stands in bytes 4 to 11). */
+static bool log_reaches(const struct intent_hint *hint, const struct debit_row *row)
+{
+    if (hint->oldest == NULL) {
+        return true;
     }
-    return SCRIP_OK;
+    if (row->has_before && hint->has_tmc) {
+        return hint->tmc - row->before <= hint->log_count;
+    }
+    return memcmp(hint->oldest + 4, row->d.record + 4, 8) < 0;
 }
 
 static enum scrip_status intent_decide(struct scrip_ledger *ledger, struct card_row *card, struct debit_row *row,
@@ -425,10 +444,15 @@ static enum scrip_status intent_decide(struct scrip_ledger *ledger, struct card_
     uint32_t tmc = 0;
     bool found = false;
     bool replaced = false;
+    const char *repeats = NULL;
     SCRIP_TRY(named(ledger, card, row, hint, &tmc));
+    if (tmc != 0) { /* a booked transaction in that place is the one that was named */
+        SCRIP_TRY(place_clear(ledger, card, tmc, &repeats));
+        tmc = repeats == NULL ? tmc : 0;
+    }
     SCRIP_TRY(logged(ledger, card, row, &found));
     if (tmc != 0 || found) {
-        return intent_book(ledger, card, row, tmc != 0 ? tmc : row->has_before ? row->before + 1 : 0);
+        return intent_book(ledger, card, row, tmc);
     }
     if (row->state != STATE_WAITING) {
         return SCRIP_OK;
@@ -437,9 +461,7 @@ static enum scrip_status intent_decide(struct scrip_ledger *ledger, struct card_
         SCRIP_TRY(tmc_taken(ledger, card, row->before + 1, &replaced));
         replaced = replaced || (hint->has_tmc && hint->tmc == row->before);
     }
-    /* A log that was read after the intent, and does not have it: terminals overwrite nothing that was not harvested.
-     */
-    const bool absent = hint->log_read && !is_zero(row->d.record, 16);
+    const bool absent = hint->log_read && !is_zero(row->d.record, 16) && log_reaches(hint, row);
     return replaced || absent ? debit_settle(ledger, row->n, STATE_VOID, &row->d) : SCRIP_OK;
 }
 

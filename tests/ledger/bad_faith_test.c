@@ -1,0 +1,87 @@
+/* Terminals of bad faith: what a line says without a Transaction MAC is the terminal's word, and must not be paid for
+ * twice, nor move what is known of a card. */
+#include "desk.h"
+
+#define LAW(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
+
+/* The line again under another number, as if its commit had not been answered. */
+static struct scrip_ledger_debit unanswered(struct scrip_ledger_debit line, uint64_t sequence, uint32_t before)
+{
+    line.sequence = sequence;
+    line.answered = false;
+    line.tmv_ok = false;
+    line.has_tmc = true;
+    line.tmc = before;
+    return line;
+}
+
+static void a_booked_debit_that_comes_again_as_unanswered_is_not_paid_twice(void **state)
+{
+    struct desk *d = *state;
+    desk_begin(d);
+    confirmed(d->ledger, "o1", ALICE, 1000);
+    const struct scrip_ledger_debit debit = debit_line(ALICE, 1, 2, 250);
+    const struct scrip_ledger_debit again = unanswered(debit, 2, 1);
+    struct scrip_ledger_debit next = debit_line(ALICE, 3, 3, 10);
+    next.has_prev = true;
+    memcpy(next.prev_tmri, debit.tmri, 16);
+    assert_int_equal(taken(d->ledger, &debit), SCRIP_DEBIT_BOOKED);
+    assert_int_equal(taken(d->ledger, &again), SCRIP_DEBIT_VOID);
+    assert_int_equal(taken(d->ledger, &next), SCRIP_DEBIT_BOOKED); /* it names the booked one, not its repetition */
+    assert_int_equal(taken(d->ledger, &again), SCRIP_DEBIT_VOID);
+    assert_int_equal(card_now(d->ledger, ALICE).card_float, 740);
+    assert_book(d->ledger);
+    desk_commit(d);
+}
+
+static void a_counter_that_only_a_terminal_names_is_not_the_card_s(void **state)
+{
+    struct desk *d = *state;
+    desk_begin(d);
+    confirmed(d->ledger, "o1", ALICE, 1000);
+    const struct scrip_ledger_debit intent = unanswered(debit_line(ALICE, 1, 2, 250), 1, 4000000000U);
+    assert_int_equal(taken(d->ledger, &intent), SCRIP_DEBIT_WAITING);
+    const struct scrip_settle_record topup = {.value = 1000, .reference = 1};
+    struct scrip_settle_evidence reads = session_reads(d->ledger, ALICE, 2, &topup, 1);
+    reads.debit_count = 1;
+    memcpy(reads.debits[0], intent.record, 16);
+    assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_UNDECIDED);
+    assert_int_equal(taken(d->ledger, &intent), SCRIP_DEBIT_KNOWN);
+    assert_int_equal(card_now(d->ledger, ALICE).tmc, 2);
+    reads = session_reads(d->ledger, ALICE, 2, &topup, 1);
+    assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_UNDECIDED); /* and no rollback */
+    assert_false(card_now(d->ledger, ALICE).held);
+    desk_commit(d);
+}
+
+static void a_gap_comes_back_when_the_log_proves_its_debit(void **state)
+{
+    struct desk *d = *state;
+    desk_begin(d);
+    confirmed(d->ledger, "o1", ALICE, 1000);
+    const struct scrip_ledger_debit later = debit_line(ALICE, 2, 3, 10);
+    const struct scrip_ledger_debit lost = unanswered(debit_line(ALICE, 1, 2, 25), 1, 1);
+    assert_int_equal(taken(d->ledger, &later), SCRIP_DEBIT_BOOKED);
+    assert_ok(scrip_ledger_gap_close(d->ledger, ALICE, 2, 25, "terminal burnt"));
+    const struct scrip_settle_record topup = {.value = 1000, .reference = 1};
+    struct scrip_settle_evidence reads = session_reads(d->ledger, ALICE, 3, &topup, 1);
+    reads.debit_count = 2;
+    memcpy(reads.debits[0], lost.record, 16);
+    memcpy(reads.debits[1], later.record, 16);
+    assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_UNDECIDED);
+    assert_int_equal(taken(d->ledger, &lost), SCRIP_DEBIT_BOOKED);
+    assert_int_equal(balance_of(d->ledger, SCRIP_ACCOUNT_SUSPENSE), 0);
+    assert_int_equal(card_now(d->ledger, ALICE).card_float, 965);
+    assert_book(d->ledger);
+    desk_commit(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest laws[] = {
+        LAW(a_booked_debit_that_comes_again_as_unanswered_is_not_paid_twice),
+        LAW(a_counter_that_only_a_terminal_names_is_not_the_card_s),
+        LAW(a_gap_comes_back_when_the_log_proves_its_debit),
+    };
+    return cmocka_run_group_tests_name("terminals of bad faith", laws, NULL, NULL);
+}
