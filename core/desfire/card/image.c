@@ -61,6 +61,9 @@ static void file_load(struct scrip_desfire_card *card, uint16_t page, struct fil
 {
     file->page = page;
     memory_read(card, pool_address(card, page), &file->is, sizeof file->is);
+    if (file->is.type > FILE_TMAC) { /* damaged, too: nothing of it may be believed */
+        memset(&file->is, 0, sizeof file->is);
+    }
     if (file->is.more_count > MORE_RIGHTS) {
         file->is.more_count = 0;
     }
@@ -99,7 +102,8 @@ bool app_next(struct scrip_desfire_card *card, struct app *app)
         struct picc_page picc;
         picc_load(card, &picc);
         next = scrip_get_le16(picc.first_app);
-    } else {
+        app->steps = 0;
+    } else if (++app->steps < card->memory.pool_pages) { /* counted: a damaged list must not send us round for ever */
         next = scrip_get_le16(app->is.next);
     }
     app->page = 0;

@@ -151,7 +151,8 @@ _Static_assert(sizeof(struct key_set) * MAX_SETS == NV_PAGE, "one page");
 
 /* An application or file with the page it lives in. */
 struct app {
-    uint16_t page; /* 0: none */
+    uint16_t page;  /* 0: none */
+    uint16_t steps; /* app_next: how far along the list */
     struct app_page is;
 };
 
