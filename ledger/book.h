@@ -143,7 +143,9 @@ struct intent_hint {
     const uint8_t *prev;
     bool has_tmc; /* a session read TMC `tmc` (has_prev false) */
     uint32_t tmc;
-    bool log_read; /* the session has read the transaction log */
+    bool log_read;         /* the session has read the transaction log */
+    unsigned log_count;    /* entries in it */
+    const uint8_t *oldest; /* the oldest of them where the log is full, so that older ones may be gone; else NULL */
 };
 
 /** Decide waiting intents of a card. The card row is changed and not saved. */

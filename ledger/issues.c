@@ -342,6 +342,8 @@ static enum scrip_status issue_meant(struct scrip_ledger *ledger, const struct c
     }
 }
 
+#define CARD_LOG 10U /* entries that a card's transaction log can show */
+
 static enum scrip_status revisit(struct scrip_ledger *ledger, struct card_row *card,
                                  const struct scrip_settle_evidence *evidence, enum scrip_settle_event event)
 {
@@ -355,7 +357,9 @@ static enum scrip_status revisit(struct scrip_ledger *ledger, struct card_row *c
                                      .prev = evidence->prev_tmri,
                                      .has_tmc = session && evidence->has_tmc,
                                      .tmc = evidence->tmc,
-                                     .log_read = session && evidence->has_debits};
+                                     .log_read = session && evidence->has_debits,
+                                     .log_count = evidence->debit_count,
+                                     .oldest = evidence->debit_count >= CARD_LOG ? evidence->debits[0] : NULL};
     return debits_revisit(ledger, card, &hint);
 }
 
