@@ -189,6 +189,25 @@ static void the_cards_own_log_settles_an_intent(void **state)
     desk_commit(d);
 }
 
+static void a_full_log_that_does_not_reach_back_decides_nothing(void **state)
+{
+    struct desk *d = *state;
+    desk_begin(d);
+    const struct scrip_ledger_debit intent = intent_line(BOB, 1, 0, 30);
+    assert_int_equal(taken(d->ledger, &intent), SCRIP_DEBIT_WAITING);
+    struct scrip_settle_evidence reads = session_reads(d->ledger, BOB, 0, NULL, 0);
+    reads.debit_count = 10;
+    for (unsigned i = 0; i < 10; i++) {
+        memset(reads.debits[i], 0x99, 12); /* ten later entries: ours may have been pushed out */
+    }
+    assert_int_equal(settled(d->ledger, BOB, &reads), SCRIP_EVENT_UNDECIDED);
+    assert_int_equal(taken(d->ledger, &intent), SCRIP_DEBIT_WAITING);
+    memset(reads.debits[0], 0, 12); /* one that is older: ours would still be there */
+    assert_int_equal(settled(d->ledger, BOB, &reads), SCRIP_EVENT_UNDECIDED);
+    assert_int_equal(taken(d->ledger, &intent), SCRIP_DEBIT_VOID);
+    desk_commit(d);
+}
+
 static void a_counter_that_stood_still_voids_an_intent(void **state)
 {
     struct desk *d = *state;
@@ -473,6 +492,7 @@ int main(void)
         LAW(an_intent_waits_until_the_next_reader_names_it),
         LAW(an_intent_that_comes_last_is_booked_at_once),
         LAW(the_cards_own_log_settles_an_intent),
+        LAW(a_full_log_that_does_not_reach_back_decides_nothing),
         LAW(a_counter_that_stood_still_voids_an_intent),
         LAW(an_answer_that_turns_up_books_what_waited),
         LAW(the_log_read_twice_is_harvested_once),
