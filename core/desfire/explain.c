@@ -410,6 +410,12 @@ static void add_wrong(struct scrip_desfire_explain *e, struct text *text, bool c
     text_add(text, ")");
 }
 
+/* A file number that is no header (only plain commands have it so) was shown already. */
+static struct scrip_bytes behind_file(const struct scrip_desfire_command *row, struct scrip_bytes data)
+{
+    return row->header_len == 0 && has_file(row->opcode) ? scrip_bytes_from(data, 1) : data;
+}
+
 static void show_attempt(struct scrip_desfire_explain *e, const struct scrip_desfire_command *row,
                          const struct attempt *a, uint16_t sw, struct text *text)
 {
@@ -422,7 +428,7 @@ static void show_attempt(struct scrip_desfire_explain *e, const struct scrip_des
         if (row->header_len == 0 && has_file(row->opcode)) {
             add_header(text, row->opcode, data);
         }
-        add_data(text, row->opcode, params, data);
+        add_data(text, row->opcode, params, behind_file(row, data));
     }
     text_add(text, " [");
     text_add(text, messaging_name(e->card.sm));
@@ -517,7 +523,7 @@ static void without_session(struct scrip_desfire_explain *e, const struct scrip_
         add_status(text, sw);
         return;
     }
-    add_data(text, row->opcode, params, scrip_bytes_from(params, row->header_len));
+    add_data(text, row->opcode, params, behind_file(row, scrip_bytes_from(params, row->header_len)));
     add_status(text, sw);
     add_answer(text, row->opcode, answer);
 }

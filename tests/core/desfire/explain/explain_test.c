@@ -292,6 +292,61 @@ static void lrp_is_opened(void **state)
     bench_free(b);
 }
 
+static void odd_exchanges_are_told_as_well(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *command;
+        const char *answer;
+        const char *words;
+    } rows[] = {
+        {"00A4040C07F0736372697001", "9000", "ISO 7816-4 SELECT 040C07F0736372697001 -> OK"},
+        {"00B0810004", "53435250 9000", "READ BINARY 810004 -> OK: 53435250"},
+        {"00B0820004", "6A82", "-> 6A82"},
+        {"9002000000", "911C", "unknown command 02 -> 911C ILLEGAL_COMMAND"},
+        {"90C7000000", "", "not answered"},
+        {"9060", "9100", "not a command APDU"},
+        {"90F500000101 00", "91F0", "GetFileSettings file 1 -> 91F0 FILE_NOT_FOUND"},
+        {"90DB00000B 01 020000 030000 010000 AA 00", "9100", "UpdateRecord file 1, record 2, offset 3, length 1 AA"},
+        {"905C00000201 77 00", "91AE", "SetConfiguration option 1 (key material not shown)"},
+        {"90AD000007 01 000000 020000 00", "0102 91AF", ""},
+        {"90AF000000", "0304 9100", "ReadData file 1, offset 0, length 2 -> OK: 01020304"},
+        {"9071000002030000", "919D", "AuthenticateEV2First key 3 -> 919D PERMISSION_DENIED"},
+    };
+    memset(&notes, 0, sizeof notes);
+    scrip_desfire_explain_start(&notes.explain, NULL, 0, write_line, &notes);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t command[64];
+        uint8_t answer[64];
+        const size_t command_len = from_hex(rows[i].command, command, sizeof command);
+        const size_t answer_len = from_hex(rows[i].answer, answer, sizeof answer);
+        scrip_desfire_explain_exchange(&notes.explain, scrip_bytes(command, command_len),
+                                       scrip_bytes(answer, answer_len));
+        says(rows[i].words);
+    }
+    assert_int_equal(notes.explain.count.exchanges, sizeof rows / sizeof rows[0]);
+    scrip_desfire_explain_reset(&notes.explain);
+    scrip_desfire_explain_wipe(&notes.explain);
+    assert_null(notes.explain.line);
+}
+
+static void what_is_too_long_is_given_up_and_the_rest_goes_on(void **state)
+{
+    (void)state;
+    uint8_t answer[202] = {0};
+    answer[200] = 0x91;
+    answer[201] = 0xAF;
+    static const uint8_t read[] = {0x90, 0xBD, 0, 0, 7, 1, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t more[] = {0x90, 0xAF, 0, 0, 0};
+    memset(&notes, 0, sizeof notes);
+    scrip_desfire_explain_start(&notes.explain, NULL, 0, write_line, &notes);
+    scrip_desfire_explain_exchange(&notes.explain, SCRIP_BYTES_OF(read), SCRIP_BYTES_OF(answer));
+    for (unsigned i = 0; i < 7; i++) {
+        scrip_desfire_explain_exchange(&notes.explain, SCRIP_BYTES_OF(more), SCRIP_BYTES_OF(answer));
+    }
+    says("too long to be explained");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +356,8 @@ int main(void)
         cmocka_unit_test(the_first_wrong_byte_is_pointed_at),
         cmocka_unit_test(d40_is_opened),
         cmocka_unit_test(lrp_is_opened),
+        cmocka_unit_test(odd_exchanges_are_told_as_well),
+        cmocka_unit_test(what_is_too_long_is_given_up_and_the_rest_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
