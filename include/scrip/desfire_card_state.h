@@ -35,7 +35,7 @@ struct scrip_desfire_change {
     uint32_t debits; /* value: their sum */
 };
 
-/* The open transaction of the selected application. */
+/* The open transaction of the selected application, or pair of them. */
 struct scrip_desfire_transaction {
     bool open;
     bool reader_committed;               /* CommitReaderID was done */
@@ -43,7 +43,7 @@ struct scrip_desfire_transaction {
     uint8_t reader[16];                  /* TMRI */
     struct scrip_desfire_tmac_keys keys; /* of this transaction; valid once something was fed to the TMI */
     struct scrip_desfire_tmi tmi;
-    struct scrip_desfire_change change[SCRIP_DESFIRE_FILES];
+    struct scrip_desfire_change change[2][SCRIP_DESFIRE_FILES]; /* of the first and the second application */
 };
 
 /* A command or response that goes on in the next frame, or an authentication between its two frames. */
@@ -62,6 +62,7 @@ struct scrip_desfire_exchange {
 struct scrip_desfire_handshake_card {
     uint8_t sm; /* enum scrip_desfire_sm */
     bool first;
+    uint8_t side; /* application of a pair */
     uint8_t key_no;
     struct scrip_desfire_key key;
     uint8_t pcdcap2[6];
@@ -102,9 +103,11 @@ struct scrip_desfire_card {
     struct scrip_desfire_handshake_card auth;
     struct scrip_desfire_exchange exchange;
     struct scrip_desfire_transaction transaction;
-    uint16_t app;     /* page of the selected application; 0: PICC level */
-    uint8_t iso_file; /* current EF of ISO 7816-4 commands; SCRIP_DESFIRE_FILES: none */
-    uint8_t sdm_run;  /* kind of the read that SDMReadCtr was last stepped for, and of which file */
+    uint16_t app;         /* page of the selected application; 0: PICC level */
+    uint16_t second;      /* page of the second application of a pair; 0: none */
+    uint8_t session_side; /* whose key the session was opened with: 0 the first, 1 the second application */
+    uint8_t iso_file;     /* current EF of ISO 7816-4 commands; SCRIP_DESFIRE_FILES: none */
+    uint8_t sdm_run;      /* kind of the read that SDMReadCtr was last stepped for, and of which file */
     uint8_t sdm_file;
     struct scrip_desfire_proximity proximity;
     struct scrip_desfire_iso_auth iso_auth;

@@ -59,7 +59,12 @@ static unsigned conditions(const struct file_page *file, unsigned rights)
 
 bool access_has_key(const struct scrip_desfire_card *card, uint8_t number)
 {
-    return card->session.sm != SCRIP_DESFIRE_SM_NONE && card->session.key_no == number;
+    return access_has_key_of(card, 0, number);
+}
+
+bool access_has_key_of(const struct scrip_desfire_card *card, uint8_t side, uint8_t number)
+{
+    return card->session.sm != SCRIP_DESFIRE_SM_NONE && card->session_side == side && card->session.key_no == number;
 }
 
 bool access_is_free(const struct file_page *file, unsigned rights)
@@ -78,14 +83,13 @@ static uint8_t file_comm(const struct file_page *file)
     return mode == 2 ? SCRIP_DESFIRE_PLAIN : mode;
 }
 
-uint8_t access_decide(const struct scrip_desfire_card *card, const struct file_page *file, unsigned rights,
-                      uint8_t *comm)
+uint8_t access_decide(const struct scrip_desfire_card *card, const struct file *file, unsigned rights, uint8_t *comm)
 {
-    const unsigned named = conditions(file, rights);
+    const unsigned named = conditions(&file->is, rights);
+    const uint8_t key = card->session.key_no;
 
-    if (card->session.sm != SCRIP_DESFIRE_SM_NONE && card->session.key_no < MAX_KEYS &&
-        (named & 1U << card->session.key_no) != 0) {
-        *comm = file_comm(file);
+    if (key < MAX_KEYS && access_has_key_of(card, file->side, key) && (named & 1U << key) != 0) {
+        *comm = file_comm(&file->is);
         return DF_OK;
     }
     if ((named & 1U << SCRIP_DESFIRE_FREE) != 0) {
@@ -124,14 +128,18 @@ uint8_t access_resolve(struct scrip_desfire_card *card, struct command *cmd)
 {
     const struct rule *rule = rule_of(cmd->code);
     struct file *file = &cmd->file;
+    uint8_t number = cmd->header[0];
 
-    if (!file_find(card, &cmd->app, cmd->header[0], file)) {
+    if (!app_meant(card, &cmd->app, &number) || !file_find(card, &cmd->app, number, file)) {
         return DF_FILE_NOT_FOUND;
+    }
+    if (file->side != 0 && scrip_get_le16(cmd->app.is.tmac) != 0) {
+        return DF_PERMISSION_DENIED; /* only the first application's Transaction MAC can be kept */
     }
     if ((rule->types & T(file->is.type)) == 0) {
         return DF_PERMISSION_DENIED;
     }
-    const uint8_t status = access_decide(card, &file->is, rule->rights, &cmd->protection.comm);
+    const uint8_t status = access_decide(card, file, rule->rights, &cmd->protection.comm);
     const bool free_value = cmd->code == CMD_GET_VALUE && (file->is.as.value.flags & VALUE_FREE_GET) != 0;
     if (status != DF_OK && !free_value) {
         return status;

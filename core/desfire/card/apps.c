@@ -11,22 +11,30 @@ void app_select(struct scrip_desfire_card *card, uint16_t page)
     card_end_session(card);
     transaction_drop(card);
     card->app = page;
+    card->second = 0;
     card->iso_file = SCRIP_DESFIRE_FILES;
     card->sdm_file = SCRIP_DESFIRE_FILES;
 }
 
 uint8_t desfire_select_application(struct scrip_desfire_card *card, struct command *cmd, struct reply *reply)
 {
+    const bool pair = cmd->data.len == 6;
     struct app app = {.page = 0};
+    struct app second = {.page = 0};
     (void)reply;
 
-    if (cmd->data.len != 3) {
-        return cmd->data.len == 6 ? DF_PARAMETER_ERROR : DF_LENGTH_ERROR;
+    if (cmd->data.len != 3 && (!pair || card->identity.generation == SCRIP_DESFIRE_EV1)) {
+        return DF_LENGTH_ERROR;
     }
-    if (memcmp(cmd->data.at, picc_aid, 3) != 0 && !app_find(card, cmd->data.at, &app)) {
+    const bool picc = memcmp(cmd->data.at, picc_aid, 3) == 0 && !pair;
+    if ((!picc && !app_find(card, cmd->data.at, &app)) || (pair && !app_find(card, cmd->data.at + 3, &second))) {
         return DF_APPLICATION_NOT_FOUND;
     }
+    if (pair && app.page == second.page) {
+        return DF_PARAMETER_ERROR;
+    }
     app_select(card, app.page);
+    card->second = second.page;
     return DF_OK;
 }
 
@@ -308,6 +316,7 @@ uint8_t desfire_delete_application(struct scrip_desfire_card *card, struct comma
     if (card->app == app.page) { /* its own session ends with it */
         transaction_drop(card);
         card->app = 0;
+        card->second = 0;
         card->iso_file = SCRIP_DESFIRE_FILES;
         reply->ends_session = true;
     }

@@ -81,14 +81,18 @@ static uint8_t challenge(struct scrip_desfire_card *card, struct command *cmd, u
 {
     struct scrip_desfire_handshake_card *auth = &card->auth;
     const struct scrip_random *random = card->host.random;
-    const uint8_t number = cmd->data.at[0];
+    uint8_t number = cmd->data.at[0];
 
+    if (!app_meant(card, &cmd->app, &number)) {
+        return DF_NO_SUCH_KEY;
+    }
     const uint8_t status = choose_key(card, cmd, sm, number);
     if (status != DF_OK) {
         return status;
     }
     auth->sm = sm;
     auth->first = first;
+    auth->side = cmd->app.side;
     auth->key_no = number;
     if (random->fill(random->ctx, auth->rndb, scrip_desfire_auth_random_len(sm, &auth->key)) != SCRIP_OK) {
         card->no_random = true;
@@ -192,6 +196,7 @@ static uint8_t succeed(struct scrip_desfire_card *card, struct scrip_buf *out)
         }
     }
     begin_session(card, with_info ? info.ti : NULL);
+    card->session_side = auth->side;
     const enum scrip_status status =
         scrip_desfire_auth_reply((enum scrip_desfire_sm)auth->sm, &auth->key, auth->rnda, auth->rndb, auth->iv,
                                  with_info ? &info : NULL, &card->session, out);
@@ -205,7 +210,8 @@ uint8_t auth_second(struct scrip_desfire_card *card, struct scrip_bytes token, s
 {
     struct scrip_desfire_handshake_card *auth = &card->auth;
     struct app app;
-    const struct app *level = app_selected(card, &app) ? &app : NULL;
+    const bool in_app = auth->side == 0 ? app_selected(card, &app) : app_second(card, &app);
+    const struct app *level = in_app ? &app : NULL;
 
     enum scrip_status checked = scrip_desfire_auth_open_token((enum scrip_desfire_sm)auth->sm, &auth->key, token,
                                                               auth->rndb, auth->iv, auth->rnda);

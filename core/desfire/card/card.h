@@ -94,8 +94,7 @@ bool auth_disabled(struct scrip_desfire_card *card, uint8_t sm);
 
 /* How the file settings decide [section "access rights" of docs/protocol/desfire.md].
  * @param rights bits of rights, any of which allows the command; `comm` receives the mode that then holds */
-uint8_t access_decide(const struct scrip_desfire_card *card, const struct file_page *file, unsigned rights,
-                      uint8_t *comm);
+uint8_t access_decide(const struct scrip_desfire_card *card, const struct file *file, unsigned rights, uint8_t *comm);
 
 /* Is one of these rights free? */
 bool access_is_free(const struct file_page *file, unsigned rights);
@@ -109,6 +108,9 @@ uint8_t access_resolve(struct scrip_desfire_card *card, struct command *cmd);
 /* Authenticated with this key of the selected level? */
 bool access_has_key(const struct scrip_desfire_card *card, uint8_t number);
 
+/* The same of the first (0) or second (1) application of a pair. */
+bool access_has_key_of(const struct scrip_desfire_card *card, uint8_t side, uint8_t number);
+
 /* Are all keys that the rights name there? */
 bool access_rights_valid(const struct app *app, const uint8_t rights[2]);
 
@@ -116,6 +118,9 @@ bool access_rights_valid(const struct app *app, const uint8_t rights[2]);
 bool access_tmc_exhausted(struct scrip_desfire_card *card, const struct app *app);
 
 /* ---- transaction.c ---- */
+
+/* The pending change of a file as things stand. */
+const struct scrip_desfire_change *transaction_present(const struct scrip_desfire_card *card, const struct file *file);
 
 /* The pending change of a file; opens the transaction when asked to change. */
 struct scrip_desfire_change *transaction_change(struct scrip_desfire_card *card, const struct file *file);

@@ -12,7 +12,8 @@ static uint8_t may_create(struct scrip_desfire_card *card, const struct app *app
 
 static uint8_t may_list(struct scrip_desfire_card *card, const struct app *app)
 {
-    return (app->is.ks1 & KS1_FREE_DIRECTORY) != 0 || access_has_key(card, 0) ? DF_OK : DF_AUTHENTICATION_ERROR;
+    return (app->is.ks1 & KS1_FREE_DIRECTORY) != 0 || access_has_key_of(card, app->side, 0) ? DF_OK
+                                                                                            : DF_AUTHENTICATION_ERROR;
 }
 
 /* ---- creating ---- */
@@ -340,8 +341,9 @@ uint8_t desfire_get_file_settings(struct scrip_desfire_card *card, struct comman
 {
     struct file file;
     struct scrip_buf *out = &reply->data;
+    uint8_t number = cmd->data.at[0];
 
-    if (!file_find(card, &cmd->app, cmd->data.at[0], &file)) {
+    if (!app_meant(card, &cmd->app, &number) || !file_find(card, &cmd->app, number, &file)) {
         return DF_FILE_NOT_FOUND;
     }
     (void)scrip_buf_add_u8(out, file.is.type);

@@ -1,7 +1,8 @@
 #include "image.h"
 #include <string.h>
 
-#define PICC_KEY_COUNT 8U
+#define PICC_KEY_COUNT     8U
+#define SECOND_APPLICATION 0x80U
 
 static const uint8_t picc_key_numbers[PICC_KEY_COUNT] = {0,
                                                          PICC_KEY_DAM_AUTH,
@@ -43,6 +44,7 @@ void picc_text_store(struct scrip_desfire_card *card, const struct picc_text_pag
 void app_load(struct scrip_desfire_card *card, uint16_t page, struct app *app)
 {
     app->page = page;
+    app->side = 0;
     memory_read(card, pool_address(card, page), &app->is, sizeof app->is);
     if (app->is.name_len > NAME_MAX) { /* a damaged image must not lead outside */
         app->is.name_len = 0;
@@ -61,7 +63,7 @@ static void file_load(struct scrip_desfire_card *card, uint16_t page, struct fil
 {
     file->page = page;
     memory_read(card, pool_address(card, page), &file->is, sizeof file->is);
-    if (file->is.type > FILE_TMAC) { /* damaged, too: nothing of it may be believed */
+    if (file->is.type > FILE_TMAC || file->is.number >= SCRIP_DESFIRE_FILES) { /* damaged: nothing may be believed */
         memset(&file->is, 0, sizeof file->is);
     }
     if (file->is.more_count > MORE_RIGHTS) {
@@ -93,6 +95,25 @@ bool app_selected(struct scrip_desfire_card *card, struct app *app)
         app_load(card, card->app, app);
     }
     return app->page != 0;
+}
+
+bool app_second(struct scrip_desfire_card *card, struct app *app)
+{
+    app->page = 0;
+    if (card->second != 0) {
+        app_load(card, card->second, app);
+        app->side = 1;
+    }
+    return app->page != 0;
+}
+
+bool app_meant(struct scrip_desfire_card *card, struct app *app, uint8_t *number)
+{
+    if ((*number & SECOND_APPLICATION) == 0) {
+        return true;
+    }
+    *number &= (uint8_t)~SECOND_APPLICATION;
+    return app_second(card, app);
 }
 
 bool app_next(struct scrip_desfire_card *card, struct app *app)
@@ -128,6 +149,7 @@ bool file_find(struct scrip_desfire_card *card, const struct app *app, uint8_t n
 {
     uint8_t entry[2];
     file->page = 0;
+    file->side = app->side;
     if (number >= SCRIP_DESFIRE_FILES) {
         return false;
     }

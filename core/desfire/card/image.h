@@ -149,15 +149,17 @@ _Static_assert(sizeof(struct tmac_page) == NV_PAGE, "one page");
 _Static_assert(sizeof(struct key_slot) == KEY_SLOT_LEN, "two keys to a page");
 _Static_assert(sizeof(struct key_set) * MAX_SETS == NV_PAGE, "one page");
 
-/* An application or file with the page it lives in. */
+/* An application or file with the page it lives in, and whether it is of the second application of a selected pair. */
 struct app {
-    uint16_t page;  /* 0: none */
+    uint16_t page; /* 0: none */
+    uint8_t side;
     uint16_t steps; /* app_next: how far along the list */
     struct app_page is;
 };
 
 struct file {
     uint16_t page; /* 0: none */
+    uint8_t side;
     struct file_page is;
 };
 
@@ -174,6 +176,13 @@ void tmac_store(struct scrip_desfire_card *card, const struct file *file, const 
 
 /* The selected application. @return false at PICC level */
 bool app_selected(struct scrip_desfire_card *card, struct app *app);
+
+/* The second application of a selected pair. @return false: there is none */
+bool app_second(struct scrip_desfire_card *card, struct app *app);
+
+/* The application that a file or key number means: bit 7 says the second one, and is taken off. @return false: there
+ * is no second one */
+bool app_meant(struct scrip_desfire_card *card, struct app *app, uint8_t *number);
 
 /* Walk all applications: app->page 0 before the first; false after the last. */
 bool app_next(struct scrip_desfire_card *card, struct app *app);

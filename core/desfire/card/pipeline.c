@@ -20,6 +20,7 @@ static handler_function *const handlers[256] = {
 void card_end_session(struct scrip_desfire_card *card)
 {
     scrip_desfire_sm_end(&card->session);
+    card->session_side = 0;
 }
 
 void card_refuse(struct scrip_desfire_card *card)
@@ -141,7 +142,7 @@ static uint8_t protect_settings(struct scrip_desfire_card *card, struct command 
     if (!file_find(card, &cmd->app, cmd->header[0], &cmd->file)) {
         return DF_FILE_NOT_FOUND;
     }
-    const uint8_t status = access_decide(card, &cmd->file.is, RIGHT_CHANGE, &comm);
+    const uint8_t status = access_decide(card, &cmd->file, RIGHT_CHANGE, &comm);
     if (status != DF_OK) {
         return status;
     }

@@ -102,7 +102,7 @@ uint8_t record_append(struct scrip_desfire_card *card, const struct file *file, 
                       struct scrip_bytes data)
 {
     const struct records records = bounds(file);
-    const struct scrip_desfire_change *present = &card->transaction.change[file->is.number];
+    const struct scrip_desfire_change *present = transaction_present(card, file);
 
     if (offset > records.size || data.len > records.size - offset ||
         (file->is.type == FILE_LINEAR && records.count >= records.visible)) {
@@ -137,15 +137,28 @@ static void copy_record(struct scrip_desfire_card *card, const struct file *file
     }
 }
 
-/* Pages that the updates pending so far will copy at commit. */
-static uint32_t pending_update_pages(struct scrip_desfire_card *card, const struct app *app)
+/* Pages that the updates pending so far in one application will copy at commit. */
+static uint32_t update_pages(struct scrip_desfire_card *card, const struct app *app)
 {
     struct file file;
     uint32_t pages = 0;
     for (uint8_t number = 0; number < SCRIP_DESFIRE_FILES; number++) {
-        if (card->transaction.change[number].kind == CHANGE_UPDATE && file_find(card, app, number, &file)) {
+        if (card->transaction.change[app->side][number].kind == CHANGE_UPDATE && file_find(card, app, number, &file)) {
             pages += bounds(&file).size / NV_PAGE + 2;
         }
+    }
+    return pages;
+}
+
+static uint32_t pending_update_pages(struct scrip_desfire_card *card)
+{
+    struct app app;
+    uint32_t pages = 0;
+    if (app_selected(card, &app)) {
+        pages += update_pages(card, &app);
+    }
+    if (app_second(card, &app)) {
+        pages += update_pages(card, &app);
     }
     return pages;
 }
@@ -155,7 +168,7 @@ uint8_t desfire_update_record(struct scrip_desfire_card *card, struct command *c
 {
     const struct file *file = &cmd->file;
     const struct records records = bounds(file);
-    const struct scrip_desfire_change *present = &card->transaction.change[file->is.number];
+    const struct scrip_desfire_change *present = transaction_present(card, file);
     const uint32_t number = scrip_get_le24(cmd->header + 1);
     const uint32_t offset = scrip_get_le24(cmd->header + 4);
     (void)reply;
@@ -168,7 +181,7 @@ uint8_t desfire_update_record(struct scrip_desfire_card *card, struct command *c
         return DF_BOUNDARY_ERROR; /* one change of a record file at a time */
     }
     if (!again) {
-        if (pending_update_pages(card, &cmd->app) + records.size / NV_PAGE + 2 > UPDATE_PAGES_MAX) {
+        if (pending_update_pages(card) + records.size / NV_PAGE + 2 > UPDATE_PAGES_MAX) {
             return DF_OUT_OF_EEPROM;
         }
         copy_record(card, file, record_offset(&records, number), spare_offset(&records), records.size);
@@ -183,16 +196,20 @@ uint8_t desfire_update_record(struct scrip_desfire_card *card, struct command *c
 uint8_t desfire_clear_record_file(struct scrip_desfire_card *card, struct command *cmd, struct reply *reply)
 {
     struct file file;
+    uint8_t number = cmd->data.at[0];
     uint8_t comm;
     (void)reply;
 
-    if (!file_find(card, &cmd->app, cmd->data.at[0], &file)) {
+    if (!app_meant(card, &cmd->app, &number) || !file_find(card, &cmd->app, number, &file)) {
         return DF_FILE_NOT_FOUND;
+    }
+    if (file.side != 0 && scrip_get_le16(cmd->app.is.tmac) != 0) {
+        return DF_PERMISSION_DENIED;
     }
     if (file.is.type != FILE_LINEAR && file.is.type != FILE_CYCLIC) {
         return DF_PERMISSION_DENIED;
     }
-    const uint8_t status = access_decide(card, &file.is, RIGHT_WRITE | RIGHT_READ_WRITE, &comm);
+    const uint8_t status = access_decide(card, &file, RIGHT_WRITE | RIGHT_READ_WRITE, &comm);
     if (status != DF_OK) {
         return status;
     }

@@ -26,12 +26,17 @@ void transaction_drop(struct scrip_desfire_card *card)
 struct scrip_desfire_change *transaction_change(struct scrip_desfire_card *card, const struct file *file)
 {
     transaction_open(card);
-    return &card->transaction.change[file->is.number];
+    return &card->transaction.change[file->side][file->is.number];
+}
+
+const struct scrip_desfire_change *transaction_present(const struct scrip_desfire_card *card, const struct file *file)
+{
+    return &card->transaction.change[file->side][file->is.number];
 }
 
 void transaction_forget(struct scrip_desfire_card *card, const struct file *file)
 {
-    card->transaction.change[file->is.number] = (struct scrip_desfire_change){.kind = CHANGE_NONE};
+    card->transaction.change[file->side][file->is.number] = (struct scrip_desfire_change){.kind = CHANGE_NONE};
     if (file->is.type == FILE_TMAC) {
         card->transaction.tmi = (struct scrip_desfire_tmi){.used = false};
         card->transaction.reader_committed = false;
@@ -47,6 +52,7 @@ bool transaction_tmac(struct scrip_desfire_card *card, const struct app *app, st
         return false;
     }
     file->page = page;
+    file->side = app->side;
     memory_read(card, pool_address(card, page), &file->is, sizeof file->is);
     return true;
 }
@@ -113,7 +119,7 @@ uint8_t desfire_commit_reader_id(struct scrip_desfire_card *card, struct command
     if (!transaction_tmac(card, &cmd->app, &file)) {
         return DF_PERMISSION_DENIED;
     }
-    const uint8_t status = access_decide(card, &file.is, RIGHT_READ_WRITE, &comm);
+    const uint8_t status = access_decide(card, &file, RIGHT_READ_WRITE, &comm);
     if (status != DF_OK) {
         return status;
     }
@@ -143,7 +149,7 @@ uint8_t desfire_commit_reader_id(struct scrip_desfire_card *card, struct command
 static bool anything_pending(const struct scrip_desfire_card *card)
 {
     for (size_t i = 0; i < SCRIP_DESFIRE_FILES; i++) {
-        if (card->transaction.change[i].kind != CHANGE_NONE) {
+        if (card->transaction.change[0][i].kind != CHANGE_NONE || card->transaction.change[1][i].kind != CHANGE_NONE) {
             return true;
         }
     }
@@ -167,6 +173,17 @@ static void commit_file(struct scrip_desfire_card *card, struct file *file, cons
     default:
         record_commit(card, file, change);
         break;
+    }
+}
+
+static void commit_files(struct scrip_desfire_card *card, const struct app *app)
+{
+    struct file file;
+    for (uint8_t number = 0; number < SCRIP_DESFIRE_FILES; number++) {
+        const struct scrip_desfire_change *change = &card->transaction.change[app->side][number];
+        if (change->kind != CHANGE_NONE && file_find(card, app, number, &file)) {
+            commit_file(card, &file, change);
+        }
     }
 }
 
@@ -207,7 +224,7 @@ uint8_t desfire_commit_transaction(struct scrip_desfire_card *card, struct comma
 {
     const uint8_t option = cmd->data.len > 0 ? cmd->data.at[0] : 0;
     struct file tmac = {.page = 0};
-    struct file file;
+    struct app second;
 
     if (option > 1 || (cmd->data.len > 0 && card->identity.generation == SCRIP_DESFIRE_EV1)) {
         return option > 1 ? DF_PARAMETER_ERROR : DF_LENGTH_ERROR;
@@ -220,11 +237,9 @@ uint8_t desfire_commit_transaction(struct scrip_desfire_card *card, struct comma
     if (status != DF_OK) {
         return status;
     }
-    for (uint8_t number = 0; number < SCRIP_DESFIRE_FILES; number++) {
-        const struct scrip_desfire_change *change = &card->transaction.change[number];
-        if (change->kind != CHANGE_NONE && file_find(card, &cmd->app, number, &file)) {
-            commit_file(card, &file, change);
-        }
+    commit_files(card, &cmd->app);
+    if (app_second(card, &second)) {
+        commit_files(card, &second);
     }
     if (card->transaction.tmi.used && tmac.page != 0) {
         commit_tmac(card, &tmac, option == 1 ? &reply->data : NULL);

@@ -26,7 +26,7 @@ static uint8_t move(struct scrip_desfire_card *card, const struct command *cmd, 
                     struct scrip_desfire_change **pending)
 {
     const struct file_page *is = &cmd->file.is;
-    const struct scrip_desfire_change *present = &card->transaction.change[is->number];
+    const struct scrip_desfire_change *present = transaction_present(card, &cmd->file);
     const int64_t from = present->kind == CHANGE_VALUE ? present->value : committed(&cmd->file);
     const int64_t to = from + by;
 
@@ -71,7 +71,7 @@ uint8_t desfire_debit(struct scrip_desfire_card *card, struct command *cmd, stru
 /* Gives back at most what the last committed Debits took, once. */
 uint8_t desfire_limited_credit(struct scrip_desfire_card *card, struct command *cmd, struct reply *reply)
 {
-    const struct scrip_desfire_change *present = &card->transaction.change[cmd->file.is.number];
+    const struct scrip_desfire_change *present = transaction_present(card, &cmd->file);
     struct scrip_desfire_change *change;
     int64_t amount;
     (void)reply;
@@ -120,9 +120,9 @@ uint8_t desfire_restore_transfer(struct scrip_desfire_card *card, struct command
     if (target.is.type != FILE_VALUE || source.is.type != FILE_VALUE || target.page == source.page) {
         return DF_PERMISSION_DENIED;
     }
-    uint8_t status = access_decide(card, &target.is, RIGHT_READ_WRITE, &comm);
+    uint8_t status = access_decide(card, &target, RIGHT_READ_WRITE, &comm);
     if (status == DF_OK) {
-        status = access_decide(card, &source.is, RIGHT_READ | RIGHT_WRITE | RIGHT_READ_WRITE, &comm);
+        status = access_decide(card, &source, RIGHT_READ | RIGHT_WRITE | RIGHT_READ_WRITE, &comm);
     }
     if (status != DF_OK) {
         return status;

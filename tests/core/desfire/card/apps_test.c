@@ -223,6 +223,46 @@ static void each_generation_knows_its_commands(void **state)
     }
 }
 
+/* ---- two applications at once ---- */
+
+static void a_pair_of_applications_commits_together(void **state)
+{
+    struct bench *b = *state;
+    static const char *const aids[] = {"010000", "020000"};
+    for (size_t i = 0; i < 2; i++) {
+        char params[16];
+        (void)snprintf(params, sizeof params, "%s0F82", aids[i]);
+        assert_df(ask(b, CMD_CREATE_APPLICATION, params), DF_OK);
+        assert_df(ask(b, CMD_SELECT_APPLICATION, aids[i]), DF_OK);
+        assert_df(ask(b, CMD_CREATE_VALUE_FILE, "03 03 1111 00000000 E8030000 64000000 00"), DF_OK);
+        assert_df(ask(b, CMD_SELECT_APPLICATION, "000000"), DF_OK);
+    }
+    assert_df(ask(b, CMD_SELECT_APPLICATION, "010000 030000"), DF_APPLICATION_NOT_FOUND);
+    assert_df(ask(b, CMD_SELECT_APPLICATION, "010000 010000"), DF_PARAMETER_ERROR);
+    assert_df(ask(b, CMD_SELECT_APPLICATION, "010000 020000"), DF_OK);
+    assert_df(frame(b, "F5 83"), DF_OK); /* bit 7: the second application's file */
+    assert_data(b, "02 03 1111 00000000 E8030000 00000000 00");
+    login(b, 1);
+    assert_df(do_debit(b, 3, 30), DF_OK);
+    assert_df(do_debit(b, 0x83, 1), DF_AUTHENTICATION_ERROR); /* a key opens its own application only */
+    login(b, 1);
+    assert_df(do_debit(b, 3, 30), DF_OK);
+    assert_df(authenticate_again(b, 0x81, ZERO_KEY), DF_OK); /* and bit 7 of the key number the other's key */
+    assert_df(do_credit(b, 0x83, 30), DF_OK);
+    assert_df(do_debit(b, 3, 1), DF_AUTHENTICATION_ERROR);
+    login(b, 1);
+    assert_df(do_debit(b, 3, 30), DF_OK);
+    assert_df(authenticate_again(b, 0x81, ZERO_KEY), DF_OK);
+    assert_df(do_credit(b, 0x83, 30), DF_OK);
+    assert_df(do_commit(b), DF_OK);
+    assert_int_equal(value_of(b, 0x83), 130);
+    assert_df(ask(b, CMD_SELECT_APPLICATION, "010000"), DF_OK);
+    login(b, 1);
+    assert_int_equal(value_of(b, 3), 70);
+    assert_df(ask(b, CMD_GET_VALUE, "83"), DF_FILE_NOT_FOUND);
+    assert_df(frame(b, "71 81 00"), DF_NO_SUCH_KEY);
+}
+
 /* ---- delegated applications ---- */
 
 static void mact(const char *key_hex, struct scrip_bytes message, uint8_t out[8])
@@ -326,6 +366,7 @@ int main(void)
         EV3_TEST(an_application_may_delete_itself),
         EV3_TEST(commands_keep_to_their_level),
         cmocka_unit_test(each_generation_knows_its_commands),
+        EV2_TEST(a_pair_of_applications_commits_together),
         EV2_TEST(a_delegated_application_lives_in_its_slot),
         EV3_TEST(a_delegation_that_was_altered_is_refused),
     };
