@@ -99,7 +99,7 @@ enum scrip_status ota_failed(struct ota *ota, enum scrip_status status)
     case SCRIP_E_AUTH:
         return problem(ota->context, SCRIP_PROBLEM_CARD_AUTH, NULL);
     case SCRIP_E_KEY:
-        return problem(ota->context, SCRIP_PROBLEM_CARD_AUTH, "this server has no key of the card's version");
+        return problem(ota->context, SCRIP_PROBLEM_KEY_MISSING, NULL);
     case SCRIP_E_STORE:
     case SCRIP_E_MEMORY:
         return status;
@@ -316,6 +316,22 @@ static enum scrip_status session_step(struct ota *ota)
 
 /* ---- entries of the router ---- */
 
+/* A step that cannot be made in this session will not be possible when it is asked for again: begin a new one. */
+static enum scrip_status step_failed(struct context *context, enum scrip_status status)
+{
+    switch (status) {
+    case SCRIP_E_STORE:
+    case SCRIP_E_MEMORY:
+    case SCRIP_E_CORRUPT:
+        return status;
+    case SCRIP_E_KEY:
+        return problem(context, SCRIP_PROBLEM_KEY_MISSING, NULL);
+    default:
+        context->keep = false;
+        return problem(context, SCRIP_PROBLEM_SESSION_OVER, scrip_strerror(status));
+    }
+}
+
 static enum scrip_status run(struct context *context, enum scrip_status (*step)(struct ota *ota))
 {
     struct ota ota;
@@ -324,7 +340,7 @@ static enum scrip_status run(struct context *context, enum scrip_status (*step)(
     context->response->protocol = PROTOCOL;
     const enum scrip_status status = step(&ota);
     scrip_desfire_tap_wipe(&ota.tap);
-    return status;
+    return status == SCRIP_OK || status == SCRIP_E_NOT_FOUND ? status : step_failed(context, status);
 }
 
 enum scrip_status ota_order(struct context *context)

@@ -42,6 +42,8 @@ static int tear_down(void **state)
     return 0;
 }
 
+static struct scrip_batch batch_of_another;
+
 static void given_order_for_card(const char *id, int amount)
 {
     given_funded_order(&world.b, id, CARD_UID, amount);
@@ -489,6 +491,107 @@ static void an_app_that_was_killed_resumes_with_the_order(void **state)
     assert_balanced(2000);
 }
 
+static void a_session_ends_when_its_order_expires(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    assert_int_equal(phone_post(&world.p), 200);
+    phone_run(&world.p);
+    world.b.clock.now_ms += 40ULL * 86400000ULL;
+    assert_int_equal(phone_post(&world.p), 410);
+    assert_string_equal(problem_of_answer(&world.b), "ORDER_EXPIRED");
+    assert_int_equal(phone_balance(&world.p), 0);
+    assert_int_equal(balance_of_account("FUNDING"), 0);
+}
+
+/* The answers of another card do not open with the keys of the one that the token is about. */
+static void a_token_does_not_work_with_another_card(void **state)
+{
+    static struct bench other_bench;
+    static struct phone other;
+    (void)state;
+    bench_open(&other_bench);
+    phone_open_uid(&other, &other_bench, "an12113", BOB);
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    assert_int_equal(phone_post(&world.p), 200);
+    phone_tap(&other); /* the other card is where this one should be */
+    const struct scrip_bytes script = scrip_bytes(world.b.response.body, world.b.response.body_len);
+    assert_ok(scrip_relay_script_batch(script, &batch_of_another));
+    phone_run_batch(&other, &batch_of_another);
+    memcpy(world.p.body, other.body, other.body_len);
+    world.p.body_len = other.body_len;
+    assert_int_equal(phone_post(&world.p), 409);
+    assert_state("order-1", "FUNDED");
+    phone_close(&other);
+    bench_close(&other_bench);
+}
+
+/* ---- journals ---- */
+
+static void given_terminal(void)
+{
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/merchants", "{\"id\":\"cafe\",\"name\":\"Cafe\"}"), 201);
+    assert_int_equal(
+        ask(&world.b, "POST", "/api/v1/terminals", "{\"id\":\"54520001\",\"merchant\":\"cafe\",\"name\":\"Till 1\"}"),
+        201);
+}
+
+static void upload(const struct scrip_journal_line *line)
+{
+    uint8_t body[SCRIP_JOURNAL_LINE];
+    scrip_journal_line_encode(line, body);
+    assert_int_equal(ask_bytes(&world.b, "POST", "/api/v1/terminals/54520001/journal", SCRIP_BYTES_OF(body)), 200);
+}
+
+static void debits_count_once_in_any_order(void **state)
+{
+    struct scrip_journal_line lines[3];
+    (void)state;
+    given_terminal();
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    for (unsigned i = 0; i < 3; i++) {
+        world.b.clock.now_ms += 1000;
+        phone_debit(&world.p, 100 + (int32_t)i, i + 1, &lines[i]);
+    }
+    static const unsigned order[] = {2, 0, 2, 1, 0};
+    static const char *const results[] = {"booked", "booked", "known", "booked", "known"};
+    for (size_t i = 0; i < 5; i++) {
+        upload(&lines[order[i]]);
+        assert_string_equal(text_of(&world.b, "lines.0.result"), results[i]);
+        assert_int_equal(number_of(&world.b, "acknowledged"), order[i] + 1);
+    }
+    assert_balanced(2000 - 303);
+    assert_int_equal(balance_of_account("MERCHANT"), 303);
+}
+
+static void an_altered_debit_is_refused_and_the_honest_one_still_taken(void **state)
+{
+    struct scrip_journal_line line;
+    (void)state;
+    given_terminal();
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    phone_debit(&world.p, 250, 1, &line);
+    struct scrip_journal_line altered[4] = {line, line, line, line};
+    altered[0].amount = 1250;
+    altered[1].balance += 1;
+    altered[2].tmc += 1;
+    altered[3].tmri[8] ^= 1;
+    for (size_t i = 0; i < 4; i++) {
+        upload(&altered[i]);
+        assert_string_equal(text_of(&world.b, "lines.0.result"), "refused");
+        assert_int_equal(balance_of_account("MERCHANT"), 0);
+    }
+    upload(&line);
+    assert_string_equal(text_of(&world.b, "lines.0.result"), "booked");
+    assert_balanced(1750);
+}
+
 /* ---- work without money ---- */
 
 static void given_work(const char *id, const char *rest)
@@ -503,7 +606,7 @@ static void a_read_shows_balance_and_history(void **state)
     (void)state;
     given_order_for_card("order-1", 2000);
     assert_int_equal(phone_topup(&world.p, "order-1"), 204);
-    phone_debit(&world.p, 250);
+    phone_debit(&world.p, 250, 1, NULL);
     given_work("read-1", "\"kind\":\"read\"");
     assert_int_equal(phone_topup(&world.p, "read-1"), 204);
     assert_state("read-1", "DONE");
@@ -673,6 +776,11 @@ int main(void)
         TEST(a_topup_past_the_card_s_limit_is_settled_in_the_same_tap),
         TEST(malformed_bodies_are_refused),
         TEST(an_app_that_was_killed_resumes_with_the_order),
+        TEST(a_session_ends_when_its_order_expires),
+        TEST(a_token_does_not_work_with_another_card),
+        TEST(debits_count_once_in_any_order),
+        TEST_EV1(debits_count_once_in_any_order),
+        TEST(an_altered_debit_is_refused_and_the_honest_one_still_taken),
         TEST(a_read_shows_balance_and_history),
         TEST_EV1(a_read_shows_balance_and_history),
         TEST(a_new_card_reads_as_empty),

@@ -85,12 +85,17 @@ static void personalise(struct phone *p)
 
 void phone_open(struct phone *p, struct bench *b, const char *profile)
 {
+    phone_open_uid(p, b, profile, CARD_UID);
+}
+
+void phone_open_uid(struct phone *p, struct bench *b, const char *profile, const char *uid)
+{
     struct scrip_desfire_identity identity = {.storage = 0x18};
     memset(p, 0, sizeof *p);
     p->b = b;
     p->link.ops = &link_ops;
     assert_ok(scrip_desfire_profile_make(profile, &p->profile));
-    from_hex(CARD_UID, identity.uid, sizeof identity.uid);
+    from_hex(uid, identity.uid, sizeof identity.uid);
     identity.generation = p->profile.purse.sm == SCRIP_DESFIRE_SM_EV2 ? SCRIP_DESFIRE_EV3 : SCRIP_DESFIRE_EV1;
     assert_ok(scrip_nv_memory_init(&p->memory, scrip_desfire_card_pages(identity.storage)));
     p->nv = scrip_nv_memory(&p->memory);
@@ -100,7 +105,7 @@ void phone_open(struct phone *p, struct bench *b, const char *profile)
     p->host = (struct scrip_desfire_host){.nv = &p->nv, .random = &p->random, .clock = &p->clock};
     assert_ok(scrip_desfire_card_make(&p->nv, &identity));
     personalise(p);
-    given_card(b, CARD_UID, profile);
+    given_card(b, uid, profile);
 }
 
 void phone_close(struct phone *p)
@@ -128,7 +133,32 @@ static enum scrip_status visit(struct phone *p, struct scrip_desfire_tap *tap, s
     return scrip_desfire_tap_take(tap, &replies, key);
 }
 
-void phone_debit(struct phone *p, int32_t amount)
+static void fill_line(const struct phone *p, const struct scrip_desfire_tap *tap, const struct scrip_purse_debit *debit,
+                      uint64_t sequence, struct scrip_journal_line *line)
+{
+    const struct scrip_desfire_facts *facts = &tap->facts;
+    memset(line, 0, sizeof *line);
+    line->sequence = sequence;
+    line->kind = SCRIP_JOURNAL_DEBIT;
+    line->state = SCRIP_JOURNAL_CONFIRMED;
+    line->profile = scrip_desfire_profile_id(&p->profile);
+    memcpy(line->terminal, debit->reader, 4);
+    memcpy(line->uid, facts->uid, 7);
+    memcpy(line->timestamp, debit->timestamp, 8);
+    line->amount = debit->amount;
+    line->has_balance = (facts->has & SCRIP_FACT_BALANCE) != 0;
+    line->balance = facts->balance;
+    line->has_record = true;
+    scrip_purse_debit_record(debit, line->record);
+    line->has_reader = (facts->has & SCRIP_FACT_READER) != 0;
+    memcpy(line->tmri, debit->tmri, 16);
+    memcpy(line->enc_tmri, facts->enc_tmri, 16);
+    line->has_tmv = (facts->has & SCRIP_FACT_COMMIT_TMV) != 0;
+    line->tmc = facts->commit_tmc;
+    memcpy(line->tmv, facts->commit_tmv, 8);
+}
+
+void phone_debit(struct phone *p, int32_t amount, uint64_t sequence, struct scrip_journal_line *line)
 {
     static struct scrip_desfire_tap tap;
     static struct scrip_batch batch;
@@ -137,10 +167,10 @@ void phone_debit(struct phone *p, int32_t amount)
     uint8_t uid[7];
     uint8_t m[SCRIP_PURSE_DIVERSIFY_MAX];
     struct scrip_card_info info;
-    struct scrip_purse_debit debit = {.amount = amount, .reader = {'T', 'R', 0, 1}};
+    struct scrip_purse_debit debit = {.amount = amount, .reader = {0x54, 0x52, 0, 1}};
     from_hex(CARD_UID, uid, sizeof uid);
     scrip_purse_timestamp(p->b->clock.now_ms, debit.timestamp);
-    scrip_purse_tmri(debit.reader, 0, 1, debit.tmri);
+    scrip_purse_tmri(debit.reader, 0, sequence, debit.tmri);
     assert_ok(scrip_keys_diversify(p->b->keys, SCRIP_KEY_PAY, 1,
                                    scrip_purse_diversify_input(SCRIP_PURSE_PAY, uid, p->profile.purse.aid, m), key));
     assert_ok(scrip_link_connect(&p->link, 0, &info));
@@ -154,6 +184,9 @@ void phone_debit(struct phone *p, int32_t amount)
     assert_ok(scrip_desfire_tap_commit(&tap, &batch));
     assert_ok(visit(p, &tap, &batch, NULL));
     assert_true((tap.facts.has & SCRIP_FACT_COMMITTED) != 0);
+    if (line != NULL) {
+        fill_line(p, &tap, &debit, sequence, line);
+    }
     phone_leave(p);
 }
 
@@ -167,7 +200,7 @@ static void add_hello(struct phone *p, struct scrip_buf *out)
     p->hello = false;
 }
 
-static void run_batch(struct phone *p, const struct scrip_batch *batch)
+void phone_run_batch(struct phone *p, const struct scrip_batch *batch)
 {
     static struct scrip_replies replies;
     struct scrip_buf out = SCRIP_BUF_OF(p->body);
@@ -197,7 +230,7 @@ void phone_tap(struct phone *p)
     scrip_desfire_tap_start(&tap, &p->profile.purse, NULL);
     scrip_batch_clear(&preamble);
     assert_ok(scrip_desfire_tap_preamble(&tap, &preamble, random_id ? SCRIP_PURSE_ID : SCRIP_PURSE_TOPUP));
-    run_batch(p, &preamble);
+    phone_run_batch(p, &preamble);
 }
 
 int phone_post(struct phone *p)
@@ -221,7 +254,7 @@ void phone_run(struct phone *p)
     static struct scrip_batch batch;
     const struct scrip_bytes script = scrip_bytes(p->b->response.body, p->b->response.body_len);
     assert_ok(scrip_relay_script_batch(script, &batch));
-    run_batch(p, &batch);
+    phone_run_batch(p, &batch);
 }
 
 int phone_finish(struct phone *p)

@@ -44,6 +44,7 @@ struct phone {
 
 /** A card of that profile, personalised and registered, on the table; the phone knows no order yet. */
 void phone_open(struct phone *p, struct bench *b, const char *profile);
+void phone_open_uid(struct phone *p, struct bench *b, const char *profile, const char *uid);
 void phone_close(struct phone *p);
 
 /** Take an order: its address and token. */
@@ -61,6 +62,9 @@ int phone_post(struct phone *p);
 /** Run the script of the last answer on the card: the next body holds the answers. */
 void phone_run(struct phone *p);
 
+/** Run a batch instead. */
+void phone_run_batch(struct phone *p, const struct scrip_batch *batch);
+
 /** Post and run until the server says something else than 200. @return that status */
 int phone_finish(struct phone *p);
 
@@ -70,8 +74,10 @@ int phone_topup(struct phone *p, const char *order);
 /** What the card holds, read with a key of the issuer's. */
 int32_t phone_balance(struct phone *p);
 
-/** A debit at a terminal that has no journal: straight commands with the pay key. */
-void phone_debit(struct phone *p, int32_t amount);
+/** A debit at terminal 54520001: straight commands with the pay key.
+ *  @param sequence  of the terminal
+ *  @param line      receives what an honest journal has of it; may be NULL */
+void phone_debit(struct phone *p, int32_t amount, uint64_t sequence, struct scrip_journal_line *line);
 
 /** State of an order, as the operator sees it. */
 const char *state_of(struct bench *b, const char *order);
