@@ -29,15 +29,21 @@ static enum scrip_status tmac_key(struct context *context, const uint8_t uid[7],
     return scrip_keys_diversify(context->keys, SCRIP_KEY_TMAC, version, input, key);
 }
 
+static struct scrip_purse_debit debit_of(const struct scrip_journal_line *line)
+{
+    struct scrip_purse_debit made = {.amount = line->amount};
+    memcpy(made.reader, line->terminal, sizeof made.reader);
+    memcpy(made.timestamp, line->timestamp, sizeof made.timestamp);
+    memcpy(made.tmri, line->tmri, sizeof made.tmri);
+    return made;
+}
+
 static enum scrip_status check_with(const uint8_t key[16], const struct scrip_desfire_purse *purse,
                                     const struct scrip_journal_line *line, struct scrip_ledger_debit *debit)
 {
     uint8_t bytes[SCRIP_PURSE_TMI_MAX];
     struct scrip_buf tmi = SCRIP_BUF_OF(bytes);
-    struct scrip_purse_debit made = {.amount = line->amount};
-    memcpy(made.reader, line->terminal, sizeof made.reader);
-    memcpy(made.timestamp, line->timestamp, sizeof made.timestamp);
-    memcpy(made.tmri, line->tmri, sizeof made.tmri);
+    const struct scrip_purse_debit made = debit_of(line);
     SCRIP_TRY(scrip_purse_debit_tmi(purse, &made, line->balance, line->enc_tmri, &tmi));
     SCRIP_TRY(scrip_purse_tmv_check(key, line->uid, line->tmc, scrip_buf_bytes(&tmi), line->tmv));
     debit->tmv_ok = true;
@@ -65,6 +71,24 @@ static enum scrip_status verify_tmv(struct context *context, const struct scrip_
 
 /* ---- a line ---- */
 
+/* The entry that this debit leaves in the card's log follows from amount, time and terminal. The log proves debits by
+ * their entries, so a line with another one, or with none, would have its money counted under somebody else's. */
+static enum scrip_status take_record(const struct scrip_desfire_purse *purse, const struct scrip_journal_line *line,
+                                     uint8_t record[SCRIP_PURSE_RECORD])
+{
+    uint8_t wanted[SCRIP_PURSE_RECORD];
+    const struct scrip_purse_debit made = debit_of(line);
+    const bool logs = purse->log_file != SCRIP_PURSE_NONE && !purse->smallest_debit;
+    scrip_purse_debit_record(&made, wanted);
+    if (line->has_record != logs || (logs && memcmp(line->record, wanted, sizeof wanted) != 0)) {
+        return SCRIP_E_FORMAT;
+    }
+    if (logs) {
+        memcpy(record, wanted, sizeof wanted);
+    }
+    return SCRIP_OK;
+}
+
 /* What the terminal found out later without a TMV is, on a card that has one, still the terminal's word: an intent. */
 static bool counts_as_answered(const struct scrip_journal_line *line, const struct scrip_ledger_card *card)
 {
@@ -81,13 +105,15 @@ static enum scrip_status fill_debit(struct context *context, const struct scrip_
     SCRIP_TRY(scrip_desfire_profile_make(card.profile, &profile));
     memcpy(debit->uid, line->uid, sizeof debit->uid);
     memcpy(debit->terminal, line->terminal, sizeof debit->terminal);
-    memcpy(debit->record, line->record, line->has_record ? sizeof debit->record : 0);
-    memcpy(debit->tmri, line->tmri, line->has_reader ? sizeof debit->tmri : 0);
+    SCRIP_TRY(take_record(&profile.purse, line, debit->record));
+    if (profile.purse.reader_id) {
+        memcpy(debit->tmri, line->tmri, sizeof debit->tmri);
+    }
     (void)scrip_purse_timestamp_get(line->timestamp, &debit->at_ms);
     debit->sequence = line->sequence;
     debit->amount = (uint32_t)line->amount;
     debit->answered = counts_as_answered(line, &card);
-    debit->has_tmc = debit->answered ? line->has_tmv : line->has_tmc_before;
+    debit->has_tmc = card.tmac && (debit->answered ? line->has_tmv : line->has_tmc_before);
     debit->tmc = debit->answered ? line->tmc : line->tmc_before;
     debit->has_balance = line->has_balance;
     debit->balance = line->balance;
@@ -105,6 +131,8 @@ static struct line_result refuse(enum scrip_status status)
         result.why = "the Transaction MAC does not verify: altered, or made with another key";
     } else if (status == SCRIP_E_NOT_FOUND) {
         result.why = "no such card or terminal here";
+    } else if (status == SCRIP_E_FORMAT) {
+        result.why = "the log entry of the line is not the one that this debit writes on a card of this profile";
     }
     return result;
 }
@@ -138,7 +166,8 @@ static enum scrip_status take_line(struct context *context, const struct scrip_j
 /* ---- the upload ---- */
 
 /* Terminals delete what is acknowledged, so this is the last line before the first gap or refusal. The upload need not
- * be in order: what counts is that every sequence from the lowest on was taken. */
+ * be in order: what counts is that every sequence from the lowest on was taken. A line that cannot be read may be any
+ * of them. */
 static json_int_t acknowledged(const json_t *lines)
 {
     json_int_t lowest = 0;
@@ -149,6 +178,9 @@ static json_int_t acknowledged(const json_t *lines)
     json_array_foreach(lines, i, line)
     {
         const json_int_t sequence = json_integer_value(json_object_get(line, "sequence"));
+        if (sequence <= 0) {
+            return 0;
+        }
         lowest = lowest == 0 || sequence < lowest ? sequence : lowest;
     }
     for (json_int_t next = lowest; found && lowest != 0; next++) {

@@ -457,6 +457,71 @@ static void a_line_of_another_terminal_or_of_garbage_is_refused_alone(void **sta
     assert_problem(b, "NO_SUCH_TERMINAL");
 }
 
+/* Without a TMV the card's log decides by its entries: one line must not bring another debit's. */
+static void a_line_with_a_log_entry_of_another_debit_is_refused(void **state)
+{
+    struct bench *b = *state;
+    struct scrip_journal_line lines[4];
+    given_card(b, ALICE, "an12113");
+    given_card(b, BOB, "ev1");
+    given_terminal(b);
+    for (size_t i = 0; i < 4; i++) {
+        make_line(b, i + 1, 0, 1000, 250, &lines[i]);
+        lines[i].state = SCRIP_JOURNAL_INTENT;
+        lines[i].has_tmv = false;
+    }
+    lines[0].amount = 100000;  /* the entry says 250 */
+    lines[1].record[3] = 0x02; /* of another terminal */
+    lines[2].has_record = false;
+    (void)upload(b, lines, 4);
+    assert_string_equal(text_of(b, "lines.0.result"), "refused");
+    assert_string_equal(text_of(b, "lines.1.result"), "refused");
+    assert_string_equal(text_of(b, "lines.2.result"), "refused");
+    assert_string_equal(text_of(b, "lines.3.result"), "waiting");
+    make_line(b, 5, 7, 1000, 250, &lines[0]);
+    from_hex(BOB, lines[0].uid, 7);
+    lines[0].amount = 100000;
+    (void)upload(b, lines, 1);
+    assert_string_equal(text_of(b, "lines.0.result"), "refused");
+    assert_int_equal(ask(b, "GET", "/api/v1/ledger/balances", NULL), 200);
+    assert_int_equal(number_of(b, "balances.MERCHANT.minor"), 0);
+}
+
+/* Such a card has no counter: two lines that name the same one are no copy of it. */
+static void a_counter_is_not_believed_on_a_card_without_one(void **state)
+{
+    struct bench *b = *state;
+    struct scrip_journal_line lines[2];
+    given_card(b, BOB, "ev1");
+    given_terminal(b);
+    for (size_t i = 0; i < 2; i++) {
+        make_line(b, i + 1, 7, 1000, 250, &lines[i]);
+        from_hex(BOB, lines[i].uid, 7);
+    }
+    (void)upload(b, lines, 2);
+    assert_string_equal(text_of(b, "lines.0.result"), "booked");
+    assert_string_equal(text_of(b, "lines.1.result"), "booked");
+    assert_int_equal(ask(b, "GET", "/api/v1/cards/" BOB, NULL), 200);
+    assert_false(truth_of(b, "held"));
+    assert_int_equal(number_of(b, "transactions"), 0);
+}
+
+static void a_line_that_cannot_be_read_keeps_all_others_of_its_upload(void **state)
+{
+    struct bench *b = *state;
+    struct scrip_journal_line line;
+    uint8_t body[2 * SCRIP_JOURNAL_LINE] = {0};
+    given_card(b, ALICE, "an12113");
+    given_terminal(b);
+    make_line(b, 6, 1, 1000, 250, &line);
+    line.state = SCRIP_JOURNAL_INTENT;
+    line.has_tmv = false;
+    scrip_journal_line_encode(&line, body + SCRIP_JOURNAL_LINE); /* the first was number 5, damaged on its way */
+    assert_int_equal(ask_bytes(b, "POST", "/api/v1/terminals/54520001/journal", SCRIP_BYTES_OF(body)), 200);
+    assert_string_equal(text_of(b, "lines.1.result"), "waiting");
+    assert_int_equal(number_of(b, "acknowledged"), 0);
+}
+
 /* ---- the book ---- */
 
 static void a_checkpoint_verifies_and_an_altered_one_does_not(void **state)
@@ -595,6 +660,9 @@ int main(void)
         TEST(an_overview_shows_orders_without_tokens),
         TEST(a_debit_with_a_wrong_tmv_is_not_booked),
         TEST(a_line_of_another_terminal_or_of_garbage_is_refused_alone),
+        TEST(a_line_with_a_log_entry_of_another_debit_is_refused),
+        TEST(a_counter_is_not_believed_on_a_card_without_one),
+        TEST(a_line_that_cannot_be_read_keeps_all_others_of_its_upload),
         TEST(a_checkpoint_verifies_and_an_altered_one_does_not),
         TEST(an_operator_s_posting_is_booked_once),
         TEST(when_the_commit_fails_nothing_is_said_to_have_happened),
