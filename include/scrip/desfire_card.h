@@ -66,7 +66,7 @@ enum scrip_status scrip_desfire_card_apdu(struct scrip_desfire_card *card, struc
                                           struct scrip_buf *rsp);
 
 /** UID for anticollision: the real one, or a fresh random 4-byte one (first byte 08) if random ID is configured.
- *  @param uid 10 bytes free @return its length, 4 or 7 */
+ *  @param uid 10 bytes free @return its length, 4 or 7; 0: the random source failed */
 size_t scrip_desfire_card_uid(struct scrip_desfire_card *card, uint8_t *uid);
 
 /** SAK of the last cascade level: 20h unless SetConfiguration option 03 set another. */

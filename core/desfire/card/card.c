@@ -147,12 +147,12 @@ size_t scrip_desfire_card_uid(struct scrip_desfire_card *card, uint8_t *uid)
 {
     const struct scrip_random *random = card->host.random;
 
-    if (!config_random_id(card) || random->fill(random->ctx, uid + 1, 3) != SCRIP_OK) {
+    if (!config_random_id(card)) {
         memcpy(uid, card->identity.uid, sizeof card->identity.uid);
         return sizeof card->identity.uid;
     }
     uid[0] = 0x08;
-    return 4;
+    return random->fill(random->ctx, uid + 1, 3) == SCRIP_OK ? 4 : 0;
 }
 
 uint8_t scrip_desfire_card_sak(struct scrip_desfire_card *card)
@@ -251,6 +251,7 @@ enum scrip_status scrip_desfire_card_apdu(struct scrip_desfire_card *card, struc
     }
     report(card, SCRIP_TRACE_COMMAND, command);
     card->no_room = false;
+    card->no_random = false;
     card_check_timer(card);
     if (is_native(command)) {
         answer_native(card, command, rsp);

@@ -59,15 +59,31 @@ void app_store(struct scrip_desfire_card *card, const struct app *app)
     memory_write(card, pool_address(card, app->page), &app->is, sizeof app->is);
 }
 
-static void file_load(struct scrip_desfire_card *card, uint16_t page, struct file *file)
+/* Could this page have been written by a card? A damaged image must not lead outside, nor round for ever. */
+static bool file_makes_sense(const struct file_page *is, uint32_t pool_pages)
+{
+    const uint32_t max = scrip_get_le24(is->as.records.max);
+    const uint32_t size = scrip_get_le24(is->as.records.size);
+    const bool cyclic = is->type == FILE_CYCLIC;
+
+    if (is->type > FILE_TMAC || is->number >= SCRIP_DESFIRE_FILES || is->more_count > MORE_RIGHTS) {
+        return false;
+    }
+    if (is->type != FILE_LINEAR && !cyclic) {
+        return true;
+    }
+    return size > 0 && max > (cyclic ? 1U : 0U) && (uint64_t)size * max <= (uint64_t)pool_pages * NV_PAGE &&
+           scrip_get_le24(is->as.records.count) <= (cyclic ? max - 1 : max) &&
+           scrip_get_le24(is->as.records.first) < (cyclic ? max : max + 1);
+}
+
+void file_load(struct scrip_desfire_card *card, uint16_t page, struct file *file)
 {
     file->page = page;
     memory_read(card, pool_address(card, page), &file->is, sizeof file->is);
-    if (file->is.type > FILE_TMAC || file->is.number >= SCRIP_DESFIRE_FILES) { /* damaged: nothing may be believed */
+    if (!file_makes_sense(&file->is, card->memory.pool_pages)) {
         memset(&file->is, 0, sizeof file->is);
-    }
-    if (file->is.more_count > MORE_RIGHTS) {
-        file->is.more_count = 0;
+        memset(file->is.rights, 0xFF, sizeof file->is.rights);
     }
 }
 

@@ -170,6 +170,8 @@ void picc_text_load(struct scrip_desfire_card *card, struct picc_text_page *text
 void picc_text_store(struct scrip_desfire_card *card, const struct picc_text_page *text);
 void app_load(struct scrip_desfire_card *card, uint16_t page, struct app *app);
 void app_store(struct scrip_desfire_card *card, const struct app *app);
+/* Read the file page at `page`. A page that makes no sense is read as one that nobody may use. */
+void file_load(struct scrip_desfire_card *card, uint16_t page, struct file *file);
 void file_store(struct scrip_desfire_card *card, const struct file *file);
 void tmac_load(struct scrip_desfire_card *card, const struct file *file, struct tmac_page *tmac);
 void tmac_store(struct scrip_desfire_card *card, const struct file *file, const struct tmac_page *tmac);

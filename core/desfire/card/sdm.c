@@ -324,6 +324,10 @@ uint8_t sdm_mirror(struct scrip_desfire_card *card, struct file *file, const str
                        .image = card->work,
                        .size = data_size(file)};
 
+    if (!sdm_valid(card, app, file->is.as.plain.sdm_options, scrip_get_le16(file->is.as.plain.sdm_rights),
+                   file->is.as.plain.sdm_offsets, m.size)) {
+        return DF_FILE_INTEGRITY_ERROR; /* a damaged image */
+    }
     parse_offsets(&m.sdm, file->is.as.plain.sdm_offsets);
     uint8_t status = step_counter(card, file, &m.sdm, kind);
     if (status == DF_OK) {

@@ -51,10 +51,9 @@ bool transaction_tmac(struct scrip_desfire_card *card, const struct app *app, st
     if (page == 0) {
         return false;
     }
-    file->page = page;
     file->side = app->side;
-    memory_read(card, pool_address(card, page), &file->is, sizeof file->is);
-    return true;
+    file_load(card, page, file);
+    return file->is.type == FILE_TMAC;
 }
 
 /* Session keys for the counter that the present transaction will have. */

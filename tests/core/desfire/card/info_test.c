@@ -138,6 +138,82 @@ static void chained_writing_can_be_forbidden(void **state)
     assert_df(ask(b, CMD_WRITE_DATA, "01 000000 020000 1122"), DF_PERMISSION_DENIED);
 }
 
+static void sak_name_and_modulation_are_kept(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(scrip_desfire_card_sak(&b->card), 0x20);
+    at_picc(b);
+    assert_df(ask(b, CMD_SET_CONFIGURATION, "03 24 28"), DF_OK);
+    assert_df(ask(b, CMD_SET_CONFIGURATION, "06 A1A2A3A4"), DF_OK);
+    assert_df(ask(b, CMD_SET_CONFIGURATION, "0B 01"), DF_OK);
+    power_cycle(b);
+    assert_int_equal(scrip_desfire_card_sak(&b->card), 0x28);
+    assert_int_equal(apdu(b, "00A4040004A1A2A3A400"), SCRIP_SW_OK);
+}
+
+/* ---- what the host does wrong ---- */
+
+static void the_host_is_told_its_own_failures(void **state)
+{
+    struct bench *b = *state;
+    uint8_t small[4];
+    struct scrip_buf rsp = SCRIP_BUF_OF(small);
+    struct scrip_random_scripted dry = {.left = {NULL, 0}};
+    const struct scrip_random nothing = scrip_random_scripted(&dry);
+    struct scrip_desfire_identity identity = b->card.identity;
+    struct scrip_nv few = b->nv;
+
+    assert_status(scrip_desfire_card_apdu(&b->card, scrip_bytes("\x60", 1), &rsp), SCRIP_E_SPACE);
+    assert_int_equal(rsp.len, 0);
+    assert_status(scrip_desfire_card_apdu(&b->card, scrip_bytes(NULL, 0), &rsp), SCRIP_E_ARGUMENT);
+    b->card.host.random = &nothing;
+    assert_status(scrip_desfire_card_apdu(&b->card, scrip_bytes("\x0A\x00", 2), &rsp), SCRIP_E_RANDOM);
+    b->card.host.random = &b->random;
+    assert_df(frame(b, "60"), DF_ADDITIONAL_FRAME); /* and goes on */
+
+    few.pages = scrip_desfire_card_pages(identity.storage) - 1;
+    assert_status(scrip_desfire_card_make(&few, &identity), SCRIP_E_SPACE);
+    identity.storage = 0x30;
+    assert_int_equal(scrip_desfire_card_pages(0x30), 0);
+    assert_status(scrip_desfire_card_make(&b->nv, &identity), SCRIP_E_ARGUMENT);
+    identity.storage = 0x1A;
+    identity.generation = 4;
+    assert_status(scrip_desfire_card_make(&b->nv, &identity), SCRIP_E_ARGUMENT);
+    identity.generation = SCRIP_DESFIRE_LIGHT;
+    identity.storage = 0x11; /* too small for its own files */
+    assert_status(scrip_desfire_card_make(&b->nv, &identity), SCRIP_E_ARGUMENT);
+}
+
+/* What travelled is reported, and power: the trace shows nothing else. */
+static void collect(void *ctx, enum scrip_trace_kind kind, struct scrip_bytes bytes)
+{
+    struct scrip_buf *seen = ctx;
+    assert_ok(scrip_buf_add_u8(seen, (uint8_t)('0' + kind)));
+    assert_ok(scrip_buf_add_bytes(seen, bytes));
+}
+
+static void the_trace_sees_what_travels(void **state)
+{
+    struct bench *b = *state;
+    uint8_t bytes[128];
+    struct scrip_buf seen = SCRIP_BUF_OF(bytes);
+    const struct scrip_trace trace = {.ctx = &seen, .frame = collect};
+
+    b->host.trace = &trace;
+    power_cycle(b);
+    assert_df(frame(b, "5A 000000"), DF_OK);
+    scrip_desfire_card_off(&b->card);
+    assert_int_equal(seen.len, 9 + 5 + 2 + 10);
+    assert_memory_equal(bytes,
+                        "2power on"
+                        "0\x5A\0\0\0"
+                        "1\0"
+                        "2power off",
+                        seen.len);
+    b->host.trace = NULL;
+    assert_ok(scrip_desfire_card_on(&b->card, &b->host, &b->options));
+}
+
 /* ---- proximity ---- */
 
 static void pc_mac(uint8_t first, const uint8_t *log, uint8_t out[8])
@@ -229,6 +305,9 @@ int main(void)
         EV3_TEST(refusals_of_set_configuration),
         EV1_TEST(formatting_can_be_forbidden),
         EV3_TEST(chained_writing_can_be_forbidden),
+        EV3_TEST(sak_name_and_modulation_are_kept),
+        EV3_TEST(the_host_is_told_its_own_failures),
+        EV3_TEST(the_trace_sees_what_travels),
         EV3_TEST(the_proximity_check_proves_both_sides),
         EV2_TEST(the_proximity_check_has_its_order),
         LIGHT_TEST(a_light_card_comes_with_its_application),
