@@ -47,7 +47,10 @@ struct scrip_response {
 #define SCRIP_DURABLE_ISSUED   2U /**< an order was issued: the body contains value */
 #define SCRIP_DURABLE_OTHER    4U /**< any other row */
 
+/** An empty answer without memory. */
 void scrip_response_init(struct scrip_response *response);
+
+/** Free what an answer holds; it may be initialised again. */
 void scrip_response_free(struct scrip_response *response);
 
 /** The ways a request is refused: the rows of scrip/problem.def. */

@@ -220,7 +220,7 @@ static void without_a_key_nothing_but_health_and_metrics_is_shown(void **state)
 {
     struct bench *b = *state;
     static const char *const paths[] = {"/api/v1/orders", "/api/v1/cards", "/api/v1/ledger/balances",
-                                        "/api/v1/orders/order-1", "/api/v1/cards/" ALICE};
+                                        "/api/v1/orders/order-1", ("/api/v1/cards/" ALICE)};
     given_card(b, ALICE, "an12113");
     given_order(b, "order-1", ALICE, 2000);
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
