@@ -315,6 +315,15 @@ static uint8_t step_counter(struct scrip_desfire_card *card, struct file *file, 
     return DF_OK;
 }
 
+/* Settings that nobody made yet do nothing; others were checked when they were made, unless the image is damaged. */
+static bool settings_fit(struct scrip_desfire_card *card, const struct app *app, const struct file_page *is,
+                         uint32_t size)
+{
+    const uint16_t rights = scrip_get_le16(is->as.plain.sdm_rights);
+    return (is->as.plain.sdm_options == 0 && rights == 0xFFFF) ||
+           sdm_valid(card, app, is->as.plain.sdm_options, rights, is->as.plain.sdm_offsets, size);
+}
+
 uint8_t sdm_mirror(struct scrip_desfire_card *card, struct file *file, const struct app *app, uint8_t kind,
                    uint32_t offset, uint32_t len, uint8_t *data)
 {
@@ -324,9 +333,8 @@ uint8_t sdm_mirror(struct scrip_desfire_card *card, struct file *file, const str
                        .image = card->work,
                        .size = data_size(file)};
 
-    if (!sdm_valid(card, app, file->is.as.plain.sdm_options, scrip_get_le16(file->is.as.plain.sdm_rights),
-                   file->is.as.plain.sdm_offsets, m.size)) {
-        return DF_FILE_INTEGRITY_ERROR; /* a damaged image */
+    if (!settings_fit(card, app, &file->is, m.size)) {
+        return DF_FILE_INTEGRITY_ERROR;
     }
     parse_offsets(&m.sdm, file->is.as.plain.sdm_offsets);
     uint8_t status = step_counter(card, file, &m.sdm, kind);
