@@ -338,6 +338,61 @@ static void a_request_line_longer_than_the_pool_is_refused(void **state)
     close(fd);
 }
 
+/* Not every client asks first whether it may send so much. */
+static void a_large_body_is_read_to_its_end_and_answered(void **state)
+{
+    static const size_t sizes[] = {SCRIP_SERVER_BODY_MAX + 1, 200000, 1000000};
+    static char body[1000000];
+    (void)state;
+    memset(body, ' ', sizeof body);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char head[256];
+        char at[4096];
+        bool closed;
+        const int fd = connect_raw();
+        const int len = snprintf(head, sizeof head,
+                                 "POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", sizes[i]);
+        assert_int_equal(send(fd, head, (size_t)len, MSG_NOSIGNAL), len);
+        for (size_t sent = 0; sent < sizes[i];) {
+            const ssize_t more = send(fd, body, sizes[i] - sent, MSG_NOSIGNAL);
+            assert_true(more > 0);
+            sent += (size_t)more;
+        }
+        const size_t got = receive(fd, at, sizeof at - 1, 3000, &closed);
+        at[got] = '\0';
+        assert_non_null(strstr(at, " 413 "));
+        assert_non_null(strstr(at, "urn:scrip:problem:TOO_LARGE"));
+        close(fd);
+    }
+}
+
+/* As many as there are at once: those that do not fit into one tick are answered by the next. */
+static void a_crowd_of_requests_is_answered_in_turns(void **state)
+{
+    static const char request[] = "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    static int fds[400];
+    char at[4096];
+    bool closed;
+    (void)state;
+    stop_serving(); /* nobody answers until all have asked */
+    world.stop = false;
+    const struct scrip_http_config config = {.server = world.bench.server};
+    scrip_http_close(world.http);
+    assert_ok(scrip_http_open(&config, &world.http));
+    (void)snprintf(world.url, sizeof world.url, "http://localhost:%u", scrip_http_port(world.http));
+    for (size_t i = 0; i < 400; i++) {
+        fds[i] = connect_raw();
+        assert_int_equal(send(fds[i], request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    }
+    assert_int_equal(pthread_create(&world.thread, NULL, serve, NULL), 0);
+    for (size_t i = 0; i < 400; i++) {
+        const size_t got = receive(fds[i], at, sizeof at - 1, 3000, &closed);
+        at[got] = '\0';
+        assert_non_null(strstr(at, " 200 "));
+        close(fds[i]);
+    }
+}
+
 static void stopping_finishes_what_is_in_flight(void **state)
 {
     static const char head[] = "POST /api/v1/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " OPERATOR
@@ -414,6 +469,8 @@ int main(void)
         TEST(an_idle_connection_is_closed),
         TEST(garbage_and_half_requests_hurt_nobody),
         TEST(a_request_line_longer_than_the_pool_is_refused),
+        TEST(a_large_body_is_read_to_its_end_and_answered),
+        TEST(a_crowd_of_requests_is_answered_in_turns),
         TEST(stopping_finishes_what_is_in_flight),
         TEST(a_taken_port_or_a_missing_certificate_is_said),
         cmocka_unit_test(a_self_made_certificate_serves_tls),

@@ -20,6 +20,21 @@ for method, path in routes:
     if f"/api/v1/{base}" not in text or (last not in ("*", base) and f"/{last}`" not in text):
         wrong.append(f"{method} {path}")
 
+# The description for machines: the same paths and methods, no more and no fewer; every reference leads somewhere.
+spec = (root / "docs/openapi.yaml").read_text()
+described = set()
+path = None
+for line in spec.splitlines():
+    if match := re.match(r"  (/\S*):$", line):
+        path = re.sub(r"\{[^}]*\}", "*", match[1])
+    elif (match := re.match(r"    (get|post):$", line)) and path:
+        described.add((match[1].upper(), "/api/v1" + path))
+for method, path in sorted(described ^ set(routes)):
+    wrong.append(f"{method} {path} (docs/openapi.yaml)")
+schemas = set(re.findall(r"^    (\w+):", spec[spec.index("  schemas:"):], re.M))
+for name in sorted(set(re.findall(r"#/components/schemas/(\w+)", spec)) - schemas):
+    wrong.append(f"schema {name} (docs/openapi.yaml)")
+
 if len(rows) < 20 or len(routes) < 20:
     wrong.append("the tables themselves were not found")
 for item in wrong:
