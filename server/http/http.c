@@ -32,6 +32,7 @@
 enum call_state { CALL_NEW, CALL_RECEIVING, CALL_TOO_LARGE, CALL_NO_MEMORY, CALL_QUEUED, CALL_ANSWERED };
 
 struct call {
+    struct call *next; /* in the queue */
     struct scrip_http *http;
     struct MHD_Connection *connection;
     enum call_state state;
@@ -50,13 +51,44 @@ struct scrip_http {
     struct MHD_Daemon *daemon;
     uint16_t port;
     int epoll;
-    size_t in_flight; /* calls that exist */
-    size_t bodies;    /* bytes of all bodies held */
-    size_t queued;
-    struct call *queue[TICK_MAX];
+    size_t in_flight;   /* calls that exist */
+    size_t bodies;      /* bytes of all bodies held */
+    struct call *queue; /* arrived whole, oldest first; `queue_end` is where the next one goes */
+    struct call **queue_end;
     char *cert; /* PEM texts, owned while the daemon runs */
     char *key;
 };
+
+/* ---- what waits for the next tick: no more than there are connections ---- */
+
+static void queue_add(struct scrip_http *http, struct call *call)
+{
+    *http->queue_end = call;
+    http->queue_end = &call->next;
+}
+
+static struct call *queue_take(struct scrip_http *http)
+{
+    struct call *call = http->queue;
+    http->queue = call->next;
+    if (http->queue == NULL) {
+        http->queue_end = &http->queue;
+    }
+    call->next = NULL;
+    return call;
+}
+
+static void queue_forget(struct scrip_http *http, const struct call *call)
+{
+    struct call **at = &http->queue;
+    while (*at != NULL && *at != call) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        *at = call->next;
+        http->queue_end = call->next == NULL ? at : http->queue_end;
+    }
+}
 
 /* ---- a call's life ---- */
 
@@ -85,11 +117,7 @@ static void call_end(void *cls, struct MHD_Connection *connection, void **con_cl
     if (call == NULL) {
         return;
     }
-    for (size_t i = 0; i < http->queued; i++) {
-        if (http->queue[i] == call) {
-            http->queue[i] = http->queue[--http->queued];
-        }
-    }
+    queue_forget(http, call);
     http->bodies -= call->body_cap;
     http->in_flight--;
     scrip_response_free(&call->response);
@@ -228,14 +256,16 @@ static enum MHD_Result answer_too_large(struct call *call)
     return answer(call);
 }
 
+/* A body that is too large is refused before a byte of it is read, if the client waits for that. One that does not is
+ * sending already: to close now would reset its connection, and the answer would be lost with it. So its body is read
+ * and dropped, unless it is so large that this is no favour any more. */
 static enum MHD_Result first_sight(struct call *call)
 {
     const char *length = header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    call->state = CALL_RECEIVING;
-    if (length != NULL && strtoull(length, NULL, 10) > SCRIP_SERVER_BODY_MAX) {
-        return answer_too_large(call); /* before a byte of it is read */
-    }
-    return MHD_YES;
+    const unsigned long long bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
+    call->state = bytes > SCRIP_SERVER_BODY_MAX ? CALL_TOO_LARGE : CALL_RECEIVING;
+    const bool waits = header(call, MHD_HTTP_HEADER_EXPECT) != NULL;
+    return call->state == CALL_TOO_LARGE && (waits || bytes > DISCARD_MAX) ? answer_too_large(call) : MHD_YES;
 }
 
 static enum MHD_Result all_received(struct call *call, const char *url, const char *method)
@@ -244,14 +274,14 @@ static enum MHD_Result all_received(struct call *call, const char *url, const ch
     if (call->state == CALL_TOO_LARGE) {
         return answer_too_large(call);
     }
-    if (call->state == CALL_NO_MEMORY || http->queued == TICK_MAX) {
+    if (call->state == CALL_NO_MEMORY) {
         scrip_response_unavailable(&call->response);
         return answer(call);
     }
     fill_request(call, url, method);
     call->request.body = scrip_bytes(call->body, call->body_len);
     call->state = CALL_QUEUED;
-    http->queue[http->queued++] = call;
+    queue_add(http, call);
     MHD_suspend_connection(call->connection);
     return MHD_YES;
 }
@@ -282,21 +312,23 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
 
 /* ---- the loop ---- */
 
+/* One tick. What is more than fits into it waits for the next. */
 static void run_queue(struct scrip_http *http)
 {
     struct scrip_exchange exchanges[TICK_MAX];
-    const size_t count = http->queued;
+    struct call *calls[TICK_MAX];
+    size_t count = 0;
+    for (; count < TICK_MAX && http->queue != NULL; count++) {
+        calls[count] = queue_take(http);
+        exchanges[count].request = &calls[count]->request;
+        exchanges[count].response = &calls[count]->response;
+    }
     if (count == 0) {
         return;
     }
-    for (size_t i = 0; i < count; i++) {
-        exchanges[i].request = &http->queue[i]->request;
-        exchanges[i].response = &http->queue[i]->response;
-    }
     (void)scrip_server_tick(http->config.server, exchanges, count); /* on failure all say 503 */
-    http->queued = 0;
     for (size_t i = 0; i < count; i++) {
-        MHD_resume_connection(http->queue[i]->connection);
+        MHD_resume_connection(calls[i]->connection);
     }
     (void)MHD_run(http->daemon); /* send them now rather than after the next wait */
 }
@@ -309,7 +341,7 @@ enum scrip_status scrip_http_step(struct scrip_http *http, int timeout_ms)
         timeout_ms = (int)wanted;
     }
     /* Not epoll_wait: the library's events are edge-triggered, and taking one here would lose it. */
-    const int happened = poll(&ready, 1, http->queued > 0 ? 0 : timeout_ms);
+    const int happened = poll(&ready, 1, http->queue != NULL ? 0 : timeout_ms);
     if (happened < 0 && errno != EINTR) {
         return SCRIP_E_NETWORK;
     }
@@ -439,6 +471,7 @@ enum scrip_status scrip_http_open(const struct scrip_http_config *config, struct
         return SCRIP_E_MEMORY;
     }
     made->config = *config;
+    made->queue_end = &made->queue;
     const enum scrip_status status = open_all(made);
     if (status != SCRIP_OK) {
         scrip_http_close(made);
