@@ -46,19 +46,33 @@ static bool log_knows_the_future(const struct scrip_settle_evidence *evidence, u
     return false;
 }
 
-/* Would a record of `reference` still be there if it had been written? Yes while nothing was overwritten yet, or while
- * something older is still there. Records of personalisation carry reference 0 and prove nothing. */
-static bool log_reaches(const struct scrip_settle_evidence *evidence, uint32_t reference)
+/* The record that personalisation begins the log with: a time and nothing else. */
+static bool is_opening(const struct scrip_settle_record *record)
+{
+    unsigned time = 0;
+    for (size_t i = 0; i < sizeof record->timestamp; i++) {
+        time |= record->timestamp[i];
+    }
+    return record->reference == 0 && time != 0;
+}
+
+/* Would the issue's record still be there if it had been written? Yes while nothing was overwritten yet, or while
+ * something older is still there.
+ *
+ * With EV1 messaging ClearRecordFile carries no MAC: a phone can slip it in before the commit, and can commit the empty
+ * record of a flush. There a log that is not full says nothing by itself: something older must be in it, be it the
+ * record that personalisation began it with. */
+static bool log_reaches(const struct scrip_settle_issue *issue, const struct scrip_settle_evidence *evidence)
 {
     if (SCRIP_DEFECT(absence_without_window)) {
         return true;
     }
-    if (evidence->log_count < evidence->log_capacity && !evidence->log_partial) {
+    if (!issue->marked && evidence->log_count < evidence->log_capacity && !evidence->log_partial) {
         return true;
     }
     for (unsigned i = 0; i < evidence->log_count && i < SCRIP_SETTLE_LOG_MAX; i++) {
         const uint32_t other = reference_of(&evidence->log[i]);
-        if (other != 0 && other < reference) {
+        if ((other != 0 && other < issue->reference) || (issue->marked && is_opening(&evidence->log[i]))) {
             return true;
         }
     }
@@ -122,7 +136,7 @@ static struct scrip_settle_judgement judge_record(const struct scrip_settle_issu
 static struct scrip_settle_judgement judge_absence(const struct scrip_settle_issue *issue,
                                                    const struct scrip_settle_evidence *evidence)
 {
-    if (!log_reaches(evidence, issue->reference)) {
+    if (!log_reaches(issue, evidence)) {
         return say(SCRIP_EVENT_UNDECIDED, "the record is not in the log, but the log does not reach back to the issue");
     }
     if (issue->tmac && !issue->unlogged && evidence->tmc > issue->tmc_issued &&
@@ -148,10 +162,9 @@ static struct scrip_settle_judgement judge_later(const struct scrip_settle_issue
         return judge_record(issue, evidence, record, found);
     }
     if (evidence->has_prev && scrip_settle_tmri_reference(evidence->prev_tmri) == issue->reference) {
-        return log_reaches(evidence, issue->reference)
-                   ? say(SCRIP_EVENT_CONTRADICTION,
-                         "the previous TMRI names the reference and the log does not have it")
-                   : say(SCRIP_EVENT_PROOF_COMMIT, "the previous TMRI names the reference");
+        return log_reaches(issue, evidence) ? say(SCRIP_EVENT_CONTRADICTION,
+                                                  "the previous TMRI names the reference and the log does not have it")
+                                            : say(SCRIP_EVENT_PROOF_COMMIT, "the previous TMRI names the reference");
     }
     return judge_absence(issue, evidence);
 }
