@@ -23,7 +23,7 @@ struct fleet_card {
 };
 
 struct fleet_order {
-    char id[32];
+    char id[48];
     char token[SCRIP_PHONE_TOKEN_MAX];
 };
 

@@ -310,7 +310,7 @@ static enum scrip_status issue_topup(struct ota *ota)
 enum scrip_status ota_next(struct ota *ota)
 {
     struct scrip_ledger_issue open;
-    if (!ota->replay && !ota->session.settled) {
+    if (!ota->replay && !ota->session.settled && !SCRIP_DEFECT(two_issued_per_card)) {
         const enum scrip_status status = scrip_ledger_issue_open(ota->context->ledger, ota->order.uid, &open);
         if (status == SCRIP_OK) {
             return ask_evidence(ota);

@@ -198,6 +198,7 @@ static enum scrip_status link_transmit(struct scrip_link *link, struct scrip_byt
         return withhold(world, lost, command);
     }
     const size_t before = rapdu->len;
+    world->committing = world->committing || is_command(command, 0xC7);
     SCRIP_TRY(answer(world, command, rapdu));
     if (lost == FAULT_command_twice) {
         SCRIP_TRY(answer(world, command, NULL));

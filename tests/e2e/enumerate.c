@@ -23,10 +23,30 @@ static void run_debit(struct world *world)
     (void)world_terminal_upload(world);
 }
 
+/* A phone has the batch and is lost with it; another one brings the same order again. */
+static void run_topup_after_lost_batch(struct world *world)
+{
+    world->lose = LOSE_BATCH;
+    run_topup(world);
+    run_topup(world);
+}
+
+/* The card has the value and nobody was told; another phone brings the same order again. */
+static void run_topup_after_lost_report(struct world *world)
+{
+    world->lose = LOSE_REPORT;
+    run_topup(world);
+    run_topup(world);
+}
+
 const struct procedure procedures[PROCEDURES] = {
     {"ev2", "an12113", run_topup},
     {"ev1", "ev1", run_topup},
     {"debit", "an12113", run_debit},
+    {"ev2-batch-lost", "an12113", run_topup_after_lost_batch},
+    {"ev2-report-lost", "an12113", run_topup_after_lost_report},
+    {"ev1-batch-lost", "ev1", run_topup_after_lost_batch},
+    {"ev1-report-lost", "ev1", run_topup_after_lost_report},
 };
 
 struct enumeration {
@@ -74,12 +94,12 @@ void case_write(const struct one_case *one, char *text, size_t cap)
 
 bool case_read(struct one_case *one, const char *text)
 {
-    char name[16];
+    char name[24];
     char plan[160] = "";
     int keep = 0;
     int end = 0;
     memset(one, 0, sizeof *one);
-    if (sscanf(text, "%15s keep=%d end=%d seed=%" SCNu64 " %159s", name, &keep, &end, &one->seed, plan) < 4) {
+    if (sscanf(text, "%23s keep=%d end=%d seed=%" SCNu64 " %159s", name, &keep, &end, &one->seed, plan) < 4) {
         return false;
     }
     for (size_t i = 0; i < PROCEDURES; i++) {

@@ -11,7 +11,7 @@ struct procedure {
     void (*run)(struct world *world);
 };
 
-#define PROCEDURES 3U
+#define PROCEDURES 7U
 extern const struct procedure procedures[PROCEDURES];
 
 struct one_case {

@@ -177,6 +177,7 @@ static size_t edited_session(const struct scene *scene, struct editing *editing,
 {
     char text[96];
     begin(scene);
+    world->cheated = scene == ev1; /* its commit carries no MAC: an early one holds the card, and an operator looks */
     world->meddle = edit_script;
     world->meddler = editing;
     (void)bring("first");
@@ -251,7 +252,6 @@ static void inventing_commands_gains_nothing(void **state)
             size_t commands = 1;
             for (size_t i = 0; i < commands; i++) {
                 struct editing editing = {.trick = TRICK_INSERT, .i = i, .insert = scrip_bytes(apdu, len)};
-                world->cheated = false;
                 commands = edited_session(scenes[s], &editing, invented[k]);
             }
         }
@@ -359,7 +359,6 @@ static void the_identical_request_gives_identical_bytes(void **state)
     (void)state;
     uint8_t first[WORLD_BODY_MAX];
     begin(ev2);
-    plan.count = 1; /* the batch with the money is lost on its way to the phone, once */
     (void)bring("first");
     for (uint32_t i = 0; i + 1 < world->request_count; i++) {
         const int status = world_deliver(world, &world->requests[i]);

@@ -24,7 +24,8 @@ int world_deliver(struct world *world, const struct kept_request *kept)
     if (world->stopped) {
         world_note(world, "POST %.40s: the server stops", kept->uri);
         world_restart(world);
-        return 0;
+        /* What does not wait for the commit has left by now. */
+        return world->stopping == FAULT_stop_before && world->response.status != 503 ? world->response.status : 0;
     }
     world_note(world, "POST %.40s (%zu bytes): %d %.*s", kept->uri, request.body.len, world->response.status,
                world->response.status >= 400 ? (int)world->response.body_len : 0, (const char *)world->response.body);
@@ -71,8 +72,7 @@ static struct kept_request *keep(struct world *world, const struct phone *phone,
     return kept;
 }
 
-/* Take the last response out of a report: the phone withholds what it knows. */
-static void cut_report(struct kept_request *kept)
+void world_cut_report(struct kept_request *kept)
 {
     struct scrip_relay_report report;
     struct scrip_replies replies;
@@ -87,16 +87,16 @@ static void cut_report(struct kept_request *kept)
     }
 }
 
-void world_release_requests(struct world *world)
+void world_release_requests(struct world *world, bool past_all)
 {
-    if (world->held != NULL) {
+    if (world->held != NULL && (past_all || world->phones_run > world->held_in)) {
         const struct kept_request *held = world->held;
         world->held = NULL;
         (void)world_deliver(world, held);
     }
 }
 
-void world_post(struct world *world, const struct phone *phone, const struct scrip_relay_ask *ask,
+void world_post(struct world *world, struct phone *phone, const struct scrip_relay_ask *ask,
                 struct scrip_relay_http *http)
 {
     memset(http, 0, sizeof *http);
@@ -105,9 +105,11 @@ void world_post(struct world *world, const struct phone *phone, const struct scr
     if (fault == FAULT_request_lost) {
         return;
     }
-    if (fault == FAULT_request_held || fault == FAULT_request_later) {
+    if (fault == FAULT_request_held || fault == FAULT_request_later || fault == FAULT_request_held_gone) {
         world->held = kept;
-        if (fault == FAULT_request_held) {
+        phone->gone = fault == FAULT_request_held_gone;
+        world->held_in = world->phones_run; /* not to be delivered when this phone is through, but the next */
+        if (fault != FAULT_request_later) {
             return;
         }
     }
@@ -115,7 +117,7 @@ void world_post(struct world *world, const struct phone *phone, const struct scr
         world->instance ^= 1U;
     }
     if (fault == FAULT_request_cut) {
-        cut_report(kept);
+        world_cut_report(kept);
     }
     if (world->meddle != NULL) {
         struct scrip_buf body = {kept->body, kept->body_len, sizeof kept->body};

@@ -82,6 +82,34 @@ static void commit_early(struct world *world)
     }
 }
 
+/* An image that was saved when the case began. */
+static void restore_card(struct world *world)
+{
+    struct scrip_ledger_card card;
+    world_card_off(world);
+    if (world->scene->layout.purse.tmac_file == SCRIP_PURSE_NONE) {
+        return; /* without a Transaction MAC counter only a missing top-up gives it away */
+    }
+    world->tampered = true;
+    if (scrip_ledger_card_get(world->ledger, world->scene->uid, &card) == SCRIP_OK && card.tmc > world->scene->tmc) {
+        world->restored = true;
+    }
+    memcpy(world->card_memory.bytes, world->scene->card, world->scene->card_size);
+}
+
+/* The first phone is lost at a moment that the procedure has chosen. */
+static bool is_lost(struct world *world, const struct scrip_relay_ask *ask)
+{
+    const bool writes = ask->want == SCRIP_RELAY_WANT_COMMAND && ask->bytes.len > 1 &&
+                        (ask->bytes.at[1] == 0x8B || ask->bytes.at[1] == 0x3B);
+    if ((world->lose == LOSE_BATCH && writes) ||
+        (world->lose == LOSE_REPORT && ask->want == SCRIP_RELAY_WANT_POST && world->committing)) {
+        world->lose = LOSE_NOTHING;
+        return true;
+    }
+    return false;
+}
+
 static void another_phone(struct world *world, const char *order, bool powered)
 {
     struct phone *other = world_phone(world, order);
@@ -127,6 +155,9 @@ static bool happens(struct world *world, struct phone *phone)
     case FAULT_time_passes:
         world->now_ms += 40ULL * 24 * 3600 * 1000;
         world_expire(world);
+        return true;
+    case FAULT_card_restored:
+        restore_card(world);
         return true;
     case FAULT_commit_early:
         commit_early(world);
@@ -194,6 +225,10 @@ static bool phone_step(struct world *world, struct phone *phone)
     if (ask.want != SCRIP_RELAY_WANT_DONE && ask.want != SCRIP_RELAY_WANT_SLEEP && !happens(world, phone)) {
         return false;
     }
+    if (is_lost(world, &ask)) {
+        phone->gone = true;
+        return false;
+    }
     world->now_ms += 5;
     switch (ask.want) {
     case SCRIP_RELAY_WANT_DONE:
@@ -205,7 +240,7 @@ static bool phone_step(struct world *world, struct phone *phone)
     case SCRIP_RELAY_WANT_POST:
         world_post(world, phone, &ask, &http);
         scrip_relay_responded(relay, world->now_ms, &http);
-        return true;
+        return !phone->gone;
     case SCRIP_RELAY_WANT_SLEEP:
         world->now_ms += ask.ms;
         scrip_relay_slept(relay, world->now_ms);
@@ -230,6 +265,7 @@ void world_phone_run(struct world *world, struct phone *phone)
         phone_start(world, phone);
     }
     int steps = 0;
+    world->phones_run++;
     world_note(world, "phone of %s begins", phone->order);
     world->depth++;
     while (!world->broken && phone_step(world, phone)) {
@@ -245,5 +281,5 @@ void world_phone_run(struct world *world, struct phone *phone)
     if (outcome == SCRIP_RELAY_FINISHED || outcome == SCRIP_RELAY_REFUSED || outcome == SCRIP_RELAY_INCOMPLETE) {
         phone->gone = true; /* it owes nothing */
     }
-    world_release_requests(world);
+    world_release_requests(world, false);
 }

@@ -190,6 +190,9 @@ static enum scrip_status play(struct scene *scene, struct world *world, struct p
     SCRIP_TRY(personalise(scene, world));
     SCRIP_TRY(live_a_little(scene, world));
     SCRIP_TRY(keep_card(scene, world));
+    struct scrip_ledger_card card;
+    SCRIP_TRY(scrip_ledger_card_get(world->ledger, scene->uid, &card));
+    scene->tmc = card.tmc;
     world_restart(world); /* closes the database properly */
     return keep_database(scene, world->path);
 }

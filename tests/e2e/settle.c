@@ -15,6 +15,10 @@ static bool is_money(struct world *world, const char *id, struct scrip_ledger_or
 static bool is_open(struct world *world, const char *id)
 {
     struct scrip_ledger_order order;
+    struct scrip_ledger_card card;
+    if (scrip_ledger_card_get(world->ledger, world->scene->uid, &card) == SCRIP_OK && card.held) {
+        return false;
+    }
     return is_money(world, id, &order) && (order.state == SCRIP_STATE_FUNDED || order.state == SCRIP_STATE_ISSUED);
 }
 
@@ -112,8 +116,8 @@ static bool settle_once(struct world *world, int round)
     tap_open_orders(world);
     pay(world);
     (void)upload(world, last_chance);
-    world_release_requests(world);
-    world_operator(world);
+    world_release_requests(world, true);
+    world_operator(world, round >= 3);
     const bool looked = look(world, round);
     return looked && upload(world, last_chance) && gate_is_done(world) && !anything_open(world);
 }
@@ -244,6 +248,13 @@ static void check_card(struct world *world)
     struct scrip_ledger_card card;
     struct sums sums = {.world = world};
     int32_t balance = 0;
+    if (world->tampered) { /* value and book are apart; what counts is that nothing goes on */
+        if (world->restored && scrip_ledger_card_get(world->ledger, world->scene->uid, &card) == SCRIP_OK &&
+            !card.held) {
+            world_fail(world, "the book knew a newer state of the card than it has, and does not hold it");
+        }
+        return;
+    }
     if (!world_balance(world, &balance) || scrip_ledger_card_get(world->ledger, world->scene->uid, &card) != SCRIP_OK) {
         world_fail(world, "the card cannot be read in the end");
         return;
@@ -258,17 +269,25 @@ static void check_card(struct world *world)
         world_fail(world, "the card's account is %lld, orders and debits make it %lld", (long long)card.card_float,
                    (long long)wanted);
     }
+    if (world->denied_at != UINT32_MAX && card.issue_no != world->denied_at) {
+        world_fail(world, "the deny-listed card was issued number %u", card.issue_no);
+    }
     if (card.held && !world->cheated) {
         world_fail(world, "the card is held: %s", card.reason);
     }
 }
 
-/* Somebody kept every request, and sends them all again. */
+/* Somebody kept every request, and sends them all again, in full and cut. */
 static void repeat_everything(struct world *world)
 {
     const uint32_t count = world->request_count < WORLD_REQUESTS ? world->request_count : WORLD_REQUESTS;
     for (uint32_t i = 0; i < count && !world->broken; i++) {
+        struct kept_request cut = world->requests[i];
         (void)world_deliver(world, &world->requests[i]);
+        world_cut_report(&cut);
+        if (cut.body_len != world->requests[i].body_len) {
+            (void)world_deliver(world, &cut);
+        }
     }
 }
 

@@ -102,7 +102,13 @@ void world_cancel(struct world *world, const char *id)
 void world_claim(struct world *world, const char *id)
 {
     const enum scrip_status status = until_durable(world, &(struct act){act_claim, id});
-    world->claimed = world->claimed || status == SCRIP_OK;
+    struct scrip_ledger_card card;
+    if (status == SCRIP_OK && world->denied_at == UINT32_MAX &&
+        scrip_ledger_card_get(world->ledger, world->scene->uid, &card) == SCRIP_OK && card.denied) {
+        world->denied_at = card.issue_no;
+        world->claimed = true;
+        world_order(world, "after-claim", SCRIP_KIND_TOPUP, SECOND_AMOUNT); /* must never reach the card */
+    }
     world_note(world, "claim %s: %s", id, scrip_status_name(status));
 }
 
@@ -143,16 +149,21 @@ static int64_t unexplained(struct world *world)
     return balance - (card.card_float - waiting);
 }
 
-void world_operator(struct world *world)
+void world_operator(struct world *world, bool stuck)
 {
     struct scrip_ledger_card card;
     const bool closed = world->plan->closed;
-    if (scrip_ledger_card_get(world->ledger, world->scene->uid, &card) != SCRIP_OK || !card.held || !world->cheated) {
+    if (scrip_ledger_card_get(world->ledger, world->scene->uid, &card) != SCRIP_OK || !world->cheated ||
+        !(card.held || stuck)) {
         return;
     }
     world->plan->closed = true; /* an operator does this in peace */
     for (unsigned i = 0; i < world->order_count; i++) {
-        const enum scrip_settle_state state = world_state(world, world->orders[i]);
+        enum scrip_settle_state state = world_state(world, world->orders[i]);
+        if (stuck && state == SCRIP_STATE_ISSUED) { /* the card cannot prove anything any more */
+            world_claim(world, world->orders[i]);
+            state = world_state(world, world->orders[i]);
+        }
         if (state == SCRIP_STATE_DISPUTED || state == SCRIP_STATE_CLAIMED) {
             const struct decision decision = {world->orders[i], unexplained(world) > 0
                                                                     ? SCRIP_EVENT_RESOLVE_ON_CARD

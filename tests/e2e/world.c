@@ -137,6 +137,10 @@ static void copy_database(struct world *world)
 static void forget_case(struct world *world)
 {
     world->depth = 0;
+    world->phones_run = world->held_in = 0;
+    world->lose = LOSE_NOTHING;
+    world->committing = world->restored = world->tampered = false;
+    world->denied_at = UINT32_MAX;
     world->instance = 0;
     world->held = NULL;
     world->request_count = 0;

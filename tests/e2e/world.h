@@ -54,6 +54,7 @@ struct scene {
     uint32_t card_size;
     uint8_t *journal; /* image of the terminal's */
     uint32_t journal_size;
+    uint32_t tmc;      /* of the card, as the ledger knows it */
     uint8_t *database; /* bytes of the SQLite file */
     size_t database_len;
     uint8_t preamble[512]; /* the server's public preamble */
@@ -135,12 +136,23 @@ struct world {
     struct kept_request requests[WORLD_REQUESTS];
 
     struct phone phones[WORLD_PHONES];
-    unsigned depth; /* phones at work inside one another */
+    unsigned depth;      /* phones at work inside one another */
+    unsigned phones_run; /* phones that have begun to work so far */
+    unsigned held_in;    /* that count when the delayed request was sent */
+    enum {
+        LOSE_NOTHING,
+        LOSE_BATCH,  /* the first phone is lost when it has the batch with the money */
+        LOSE_REPORT, /* the first phone is lost when the card has carried it out */
+    } lose;
+    bool committing; /* CommitTransaction was sent */
     struct terminal *terminal;
 
     /* what the shop made, and what has happened */
     unsigned order_count;
     char orders[WORLD_ORDERS][SCRIP_LEDGER_ID_MAX + 1U];
+    bool restored;      /* an older image of the card was put back after the book knew of a newer state */
+    bool tampered;      /* likewise, whether the book knew or not */
+    uint32_t denied_at; /* issue number of the card when it was deny-listed; UINT32_MAX: it was not */
     bool cancelled, claimed, expired, cheated, second;
     int64_t opened;   /* value that the gate has let customers in for */
     int32_t wanted;   /* what the customer whom it did not let in will try again to pay; 0: nobody */
@@ -182,7 +194,7 @@ void world_card_off(struct world *world);
 /* ---- net.c ---- */
 
 /** A request of a phone, with all that can happen to it. `http` receives what the phone sees. */
-void world_post(struct world *world, const struct phone *phone, const struct scrip_relay_ask *ask,
+void world_post(struct world *world, struct phone *phone, const struct scrip_relay_ask *ask,
                 struct scrip_relay_http *http);
 
 /** One request as it was kept, handled by the present instance. @return HTTP status; 0: nobody answered. The answer is
@@ -193,8 +205,11 @@ int world_deliver(struct world *world, const struct kept_request *request);
 int world_api(struct world *world, const char *method, const char *path, const char *bearer, const char *type,
               struct scrip_bytes body);
 
-/** Deliver what was delayed. */
-void world_release_requests(struct world *world);
+/** Deliver what was delayed past the phone that ran when it was sent. @param past_all  in any case */
+void world_release_requests(struct world *world, bool past_all);
+
+/** Take the last response out of a report: the phone withholds what it knows. */
+void world_cut_report(struct kept_request *kept);
 
 /* ---- phone.c ---- */
 
@@ -214,8 +229,9 @@ void world_order(struct world *world, const char *id, enum scrip_settle_kind kin
 void world_cancel(struct world *world, const char *id);
 void world_claim(struct world *world, const char *id);
 void world_expire(struct world *world);
-/** The operator looks into a held card: decides its disputed orders by what the card holds, and releases it. */
-void world_operator(struct world *world);
+/** The operator looks into a held card: decides its disputed orders by what the card holds, and releases it.
+ *  @param stuck  taps have not helped: the holder claims what is still open */
+void world_operator(struct world *world, bool stuck);
 enum scrip_settle_state world_state(struct world *world, const char *id);
 
 /* ---- terminal.c ---- */
