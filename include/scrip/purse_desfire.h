@@ -186,11 +186,12 @@ enum {
     SCRIP_FACT_TOPUPS = 1U << 4,        /**< top-up log */
     SCRIP_FACT_DEBITS = 1U << 5,        /**< transaction log */
     SCRIP_FACT_HEADER = 1U << 6,
-    SCRIP_FACT_READER = 1U << 7,     /**< CommitReaderID: EncTMRI */
-    SCRIP_FACT_COMMITTED = 1U << 8,  /**< CommitTransaction was answered, under the session MAC */
-    SCRIP_FACT_COMMIT_TMV = 1U << 9, /**< with TMC and TMV */
-    SCRIP_FACT_CARD = 1U << 10,      /**< the card proved that it knows the key */
-    SCRIP_FACT_KEYS = 1U << 11,      /**< the keys asked for were changed */
+    SCRIP_FACT_READER = 1U << 7,       /**< CommitReaderID: EncTMRI */
+    SCRIP_FACT_COMMITTED = 1U << 8,    /**< CommitTransaction was answered, under the session MAC */
+    SCRIP_FACT_COMMIT_TMV = 1U << 9,   /**< with TMC and TMV */
+    SCRIP_FACT_CARD = 1U << 10,        /**< the card proved that it knows the key */
+    SCRIP_FACT_TOPUP_COUNT = 1U << 12, /**< how many records the top-up log has */
+    SCRIP_FACT_KEYS = 1U << 11,        /**< the keys asked for were changed */
 };
 
 /** Records as read, newest first. */
@@ -210,7 +211,8 @@ struct scrip_desfire_facts {
     uint8_t enc_tmri[16];
     uint32_t commit_tmc; /**< from CommitTransaction */
     uint8_t commit_tmv[8];
-    struct scrip_purse_log topups;      /**< not kept by scrip_desfire_tap_save */
+    uint32_t topup_count;               /**< records of the top-up log; not kept by scrip_desfire_tap_save */
+    struct scrip_purse_log topups;      /**< likewise */
     struct scrip_purse_log debits;      /**< likewise */
     uint8_t header[SCRIP_PURSE_HEADER]; /**< likewise */
 };
@@ -270,7 +272,10 @@ enum {
     SCRIP_READ_DEBITS = 1U << 3, /**< the top-up key may not everywhere: purse.log_by_server */
     SCRIP_READ_HEADER = 1U << 4,
     SCRIP_READ_UID = 1U << 5,
-    SCRIP_READ_LAST = 1U << 6, /**< nothing follows in this session: logs of EV1 cards may be fetched ahead */
+    SCRIP_READ_TOPUP_COUNT = 1U << 7, /**< GetFileSettings of the top-up log: on the profiles `ev1` and `plain` any
+                                         session may. 0 records: somebody has cleared it, which a phone can do where
+                                         commands carry no MAC; our cards are never without one */
+    SCRIP_READ_LAST = 1U << 6,        /**< nothing follows in this session: logs of EV1 cards may be fetched ahead */
 };
 
 /** Read. Personalisation puts an opening record into both logs, so that reading them never fails for emptiness.

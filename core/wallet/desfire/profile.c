@@ -5,6 +5,7 @@
 #define F        SCRIP_DESFIRE_RIGHT_NEVER
 #define E        SCRIP_DESFIRE_RIGHT_FREE
 #define KS1      0x09U /* master key and settings changeable; directory and files need the master key */
+#define KS1_OPEN 0x0BU /* and the directory is free to read: see SCRIP_READ_TOPUP_COUNT */
 #define AES      0x80U
 #define ISO_FIDS 0x20U
 #define AID                                                                                                            \
@@ -96,7 +97,7 @@ static const struct scrip_desfire_profile profiles[] = {
                   .topup_key = 3,
                   .id_key = SCRIP_PURSE_NONE,
                   .log_by_server = true},
-        .application = {.aid = AID, .ks1 = KS1, .ks2 = AES},
+        .application = {.aid = AID, .ks1 = KS1_OPEN, .ks2 = AES},
         .key_count = 4,
         .key_roles = {SCRIP_PURSE_AMK, SCRIP_PURSE_PAY, SCRIP_PURSE_WRITE, SCRIP_PURSE_TOPUP},
         .key_diversified = {false, true, true, true},
@@ -117,7 +118,7 @@ static const struct scrip_desfire_profile profiles[] = {
                   .log_by_server = true,
                   .header_open = true},
         .application = {.aid = AID,
-                        .ks1 = KS1,
+                        .ks1 = KS1_OPEN,
                         .ks2 = AES | ISO_FIDS,
                         .has_iso_fid = true,
                         .iso_fid = 0xDF01,

@@ -193,6 +193,10 @@ enum scrip_status scrip_desfire_tap_read(struct scrip_desfire_tap *tap, struct s
     if ((what & SCRIP_READ_UID) != 0) {
         SCRIP_TRY(tap_note(tap, scrip_desfire_get_card_uid(&tap->term, batch), ITEM_UID));
     }
+    if ((what & SCRIP_READ_TOPUP_COUNT) != 0) {
+        SCRIP_TRY(
+            tap_note(tap, scrip_desfire_get_file_settings(&tap->term, batch, tap->purse.topup_file), ITEM_TOPUP_COUNT));
+    }
     if ((what & SCRIP_READ_BALANCE) != 0) {
         SCRIP_TRY(scrip_desfire_tap_value(tap, batch));
     }

@@ -22,6 +22,7 @@ enum item {
     ITEM_COMMIT,
     ITEM_COMMIT_TMV,
     ITEM_KEY,
+    ITEM_TOPUP_COUNT,
     ITEM_COUNT
 };
 

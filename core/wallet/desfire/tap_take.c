@@ -69,6 +69,21 @@ static enum scrip_status header(struct scrip_desfire_tap *tap, const struct scri
     return SCRIP_OK;
 }
 
+static enum scrip_status topup_count(struct scrip_desfire_tap *tap, const struct scrip_replies *replies)
+{
+    uint8_t memory[64];
+    struct scrip_buf data = SCRIP_BUF_OF(memory);
+    struct scrip_desfire_file file = {.no = tap->purse.topup_file};
+    SCRIP_TRY(scrip_desfire_term_take(&tap->term, replies, &data));
+    SCRIP_TRY(scrip_desfire_file_parse(scrip_buf_bytes(&data), &file));
+    if (file.type != SCRIP_DESFIRE_FILE_CYCLIC) {
+        return SCRIP_E_FORMAT;
+    }
+    tap->facts.topup_count = file.records;
+    tap->facts.has |= SCRIP_FACT_TOPUP_COUNT;
+    return SCRIP_OK;
+}
+
 static enum scrip_status bare(struct scrip_desfire_tap *tap, const struct scrip_replies *replies, uint32_t fact)
 {
     SCRIP_TRY(scrip_desfire_term_take(&tap->term, replies, NULL));
@@ -129,6 +144,8 @@ static enum scrip_status take_item(struct scrip_desfire_tap *tap, enum item item
         return bare(tap, replies, SCRIP_FACT_COMMITTED);
     case ITEM_COMMIT_TMV:
         return tmac(tap, replies, &facts->commit_tmc, facts->commit_tmv, SCRIP_FACT_COMMITTED | SCRIP_FACT_COMMIT_TMV);
+    case ITEM_TOPUP_COUNT:
+        return topup_count(tap, replies);
     case ITEM_KEY:
         return bare(tap, replies, SCRIP_FACT_KEYS);
     default:

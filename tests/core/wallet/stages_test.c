@@ -294,6 +294,34 @@ static void an_early_ev1_commit_is_seen_and_gives_nothing(void **state)
     }
 }
 
+/* Nothing but the response MAC covers a command in EV1 messaging: a phone can slip in ClearRecordFile. */
+static void a_cleared_top_up_log_is_proved_under_the_mac(void **state)
+{
+    (void)state;
+    static const uint8_t clear[] = {0x90, 0xEB, 0, 0, 1, 4, 0};
+    static const uint8_t commit[] = {0x90, 0xC7, 0, 0, 0};
+    const struct kind ev1 = {"ev1", SCRIP_DESFIRE_EV1, 0};
+    for (int cleared = 0; cleared < 2; cleared++) {
+        uint8_t memory[300];
+        struct scrip_buf reply = SCRIP_BUF_OF(memory);
+        bool proof;
+        given_server(&ev1, 0);
+        assert_ok(open_session(&server, true, &proof));
+        assert_ok(trip(&server, proof));
+        if (cleared != 0) {
+            assert_ok(bench_transmit(&bench.link, SCRIP_BYTES_OF(clear), &reply));
+            assert_ok(bench_transmit(&bench.link, SCRIP_BYTES_OF(commit), &reply));
+        }
+        assert_ok(open_session(&server, true, &proof));
+        assert_ok(scrip_desfire_tap_flush(&server.tap, &server.batch, SCRIP_PURSE_TOPUP));
+        assert_ok(scrip_desfire_tap_read(&server.tap, &server.batch, SCRIP_READ_TOPUP_COUNT | SCRIP_READ_BALANCE, 0));
+        assert_ok(trip(&server, proof));
+        assert_true((server.tap.facts.has & SCRIP_FACT_TOPUP_COUNT) != 0);
+        assert_int_equal(server.tap.facts.topup_count, cleared != 0 ? 0 : 1);
+        bench_free(&bench);
+    }
+}
+
 static void every_read_comes_in_one_trip_where_the_server_says_it_is_the_last(void **state)
 {
     (void)state;
@@ -378,6 +406,7 @@ int main(void)
         cmocka_unit_test(a_torn_top_up_leaves_old_or_new_and_the_record_says_which),
         cmocka_unit_test(no_session_commits_what_an_older_one_left_pending),
         cmocka_unit_test(an_early_ev1_commit_is_seen_and_gives_nothing),
+        cmocka_unit_test(a_cleared_top_up_log_is_proved_under_the_mac),
         cmocka_unit_test(every_read_comes_in_one_trip_where_the_server_says_it_is_the_last),
         cmocka_unit_test(the_header_is_rewritten_and_keys_are_changed_over_the_air),
     };
