@@ -124,7 +124,7 @@ static int fail_curl(struct tool *tool, CURL *curl, CURLcode code, const char *d
                                                   .detail = detail[0] != '\0' ? detail : curl_easy_strerror(code)});
 }
 
-static int fail_server(struct tool *tool, const char *url, long http, const json_t *answer, const char *what)
+static int fail_server(struct tool *tool, long http, const json_t *answer, const char *what)
 {
     static const char prefix[] = "urn:scrip:problem:";
     char detail[600];
@@ -133,18 +133,13 @@ static int fail_server(struct tool *tool, const char *url, long http, const json
     const char *title = json_string_value(json_object_get(answer, "title"));
     const char *more = json_string_value(json_object_get(answer, "detail"));
     const char *remedy = json_string_value(json_object_get(answer, "remedy"));
-    /* An order's one payment has another id: the customer has been charged a second time. */
-    const size_t url_len = strlen(url);
-    const bool funded_twice =
-        url_len > 5 && strcmp(url + url_len - 5, "/fund") == 0 && name != NULL && strcmp(name, "ID_CONFLICT") == 0;
     snprintf(detail, sizeof detail, "the server answered %ld%s%s%s%s%s%s", http, title != NULL ? ": " : "",
              title != NULL ? title : "", more != NULL ? "; " : "", more != NULL ? more : "", remedy != NULL ? "; " : "",
              remedy != NULL ? remedy : "");
-    return tool_fail(tool,
-                     &(struct tool_failure){.status = http >= 500 ? SCRIP_E_STORE : SCRIP_E_STATE,
-                                            .problem = funded_twice ? TOOL_PROBLEM_FUNDED_TWICE : problem_of(name),
-                                            .what = what,
-                                            .detail = detail});
+    return tool_fail(tool, &(struct tool_failure){.status = http >= 500 ? SCRIP_E_STORE : SCRIP_E_STATE,
+                                                  .problem = problem_of(name),
+                                                  .what = what,
+                                                  .detail = detail});
 }
 
 struct request {
@@ -197,7 +192,7 @@ static int perform(struct tool *tool, CURL *curl, const struct request *request,
     if (code != CURLE_OK) {
         exit_code = fail_curl(tool, curl, code, error, what);
     } else if (http < 200 || http > 299) {
-        exit_code = fail_server(tool, request->url, http, json, what);
+        exit_code = fail_server(tool, http, json, what);
     } else if (result != NULL) {
         *result = json != NULL ? json_incref(json) : json_object();
     }

@@ -344,6 +344,20 @@ enum scrip_status api_orders_list(struct context *context)
     return response_json(context->response, 200, json_pack("{so sb}", "orders", list.items, "more", list.more));
 }
 
+/* A second payment for an order must be given back, a payment that funds another order must not: two answers. */
+static enum scrip_status fund(struct context *context, const char *id, const char *funding_id)
+{
+    struct scrip_ledger_order order;
+    const enum scrip_status status = scrip_ledger_order_fund(context->ledger, id, funding_id);
+    if (status != SCRIP_E_CONFLICT) {
+        SCRIP_TRY(status);
+        return api_answer_order(context, 200, id);
+    }
+    SCRIP_TRY(scrip_ledger_order_get(context->ledger, id, &order));
+    return order.funding_id[0] != '\0' ? problem(context, SCRIP_PROBLEM_FUNDED_TWICE, order.funding_id)
+                                       : problem(context, SCRIP_PROBLEM_ID_CONFLICT, "the payment funds another order");
+}
+
 enum scrip_status api_order_fund(struct context *context)
 {
     char id[SCRIP_LEDGER_ID_MAX + 1];
@@ -357,10 +371,8 @@ enum scrip_status api_order_fund(struct context *context)
     enum scrip_status status = SCRIP_OK;
     if (api_unpack(context, root, "{ss}", "funding_id", &funding_id)) {
         status = is_good_id(funding_id)
-                     ? scrip_ledger_order_fund(context->ledger, id, funding_id)
+                     ? fund(context, id, funding_id)
                      : problem(context, SCRIP_PROBLEM_MALFORMED, "funding_id must be 1 to 64 of A-Z a-z 0-9 . _ ~ -");
-        status =
-            status == SCRIP_OK && context->problem == SCRIP_PROBLEM_COUNT ? api_answer_order(context, 200, id) : status;
     }
     json_decref(root);
     context->response->made_durable |= SCRIP_DURABLE_OTHER;

@@ -128,7 +128,8 @@ static void funding_twice_is_harmless_alike_and_refused_otherwise(void **state)
     given_order(b, "order-2", ALICE, 500);
     assert_int_equal(ask(b, "POST", "/api/v1/orders/order-1/fund", "{\"funding_id\":\"pay-order-1\"}"), 200);
     assert_int_equal(ask(b, "POST", "/api/v1/orders/order-1/fund", "{\"funding_id\":\"pay-other\"}"), 409);
-    assert_problem(b, "ID_CONFLICT");
+    assert_problem(b, "FUNDED_TWICE");
+    assert_string_equal(text_of(b, "detail"), "pay-order-1");
     assert_int_equal(ask(b, "POST", "/api/v1/orders/order-2/fund", "{\"funding_id\":\"pay-order-1\"}"), 409);
     assert_problem(b, "ID_CONFLICT");
     assert_int_equal(ask(b, "GET", "/api/v1/ledger/balances", NULL), 200);

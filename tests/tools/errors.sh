@@ -43,6 +43,9 @@ ok "an order is funded" "$SCRIP" order fund f1 --payment p1 $SERVER
 ok "the same payment may be told again" "$SCRIP" order fund f1 --payment p1 $SERVER
 refused "a second payment for the same order: funded twice" 1 ledger "funded already" \
     "$SCRIP" order fund f1 --payment p2 $SERVER
+"$SCRIP" order create --id f3 --card "$(cat alice.uid)" --amount 1 $SERVER >/dev/null
+refused "one payment for two orders is not funded twice" 1 ledger "used before for something else" \
+    "$SCRIP" order fund f3 --payment p1 $SERVER
 refused "an id used before for something else: conflict" 1 ledger "used before for something else" \
     "$SCRIP" order create --id f1 --card "$(cat alice.uid)" --amount 2 $SERVER
 "$SCRIP" order create --id f2 --card "$(cat alice.uid)" --amount 1 $SERVER >/dev/null
