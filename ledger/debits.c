@@ -233,12 +233,19 @@ static enum scrip_status settle_by_line(struct scrip_ledger *ledger, struct card
                                              .tmv_ok = d->tmv_ok,
                                              .has_prev = d->has_prev};
     struct scrip_ledger_settlement out;
+    struct scrip_ledger_issue issue;
     memcpy(evidence.tmv, d->tmv, 8);
     memcpy(evidence.prev_tmri, d->prev_tmri, 16);
     if (!d->has_prev || scrip_settle_tmri_reference(d->prev_tmri) == 0) {
         return SCRIP_OK;
     }
-    const enum scrip_status status = settle_with(ledger, card, &evidence, &out);
+    /* A terminal names its transactions as it likes: only the reader id of the issue itself is its name. */
+    const uint32_t reference = scrip_settle_tmri_reference(d->prev_tmri);
+    enum scrip_status status = scrip_ledger_issue_get(ledger, d->uid, reference, &issue);
+    if (status != SCRIP_OK || memcmp(issue.tmri, d->prev_tmri, sizeof issue.tmri) != 0) {
+        return status == SCRIP_E_NOT_FOUND ? SCRIP_OK : status;
+    }
+    status = settle_with(ledger, card, &evidence, &out);
     if (status != SCRIP_OK && status != SCRIP_E_HELD) {
         return status == SCRIP_E_NOT_FOUND ? SCRIP_OK : status;
     }

@@ -76,12 +76,29 @@ static void a_gap_comes_back_when_the_log_proves_its_debit(void **state)
     desk_commit(d);
 }
 
+/* Its debit before this one was named with the reference of an issue that never reached the card. */
+static void a_reference_under_a_terminal_s_own_name_proves_no_topup(void **state)
+{
+    struct desk *d = *state;
+    desk_begin(d);
+    issued(d->ledger, "o1", ALICE, 1000);
+    struct scrip_ledger_debit debit = debit_line(ALICE, 1, 2, 10);
+    debit.has_prev = true;
+    memcpy(debit.prev_tmri, GATE, 4);
+    scrip_put_le32(debit.prev_tmri + 4, card_now(d->ledger, ALICE).issue_no);
+    assert_int_equal(taken(d->ledger, &debit), SCRIP_DEBIT_BOOKED);
+    assert_int_equal(state_of(d->ledger, "o1"), SCRIP_STATE_ISSUED);
+    assert_book(d->ledger);
+    desk_commit(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest laws[] = {
         LAW(a_booked_debit_that_comes_again_as_unanswered_is_not_paid_twice),
         LAW(a_counter_that_only_a_terminal_names_is_not_the_card_s),
         LAW(a_gap_comes_back_when_the_log_proves_its_debit),
+        LAW(a_reference_under_a_terminal_s_own_name_proves_no_topup),
     };
     return cmocka_run_group_tests_name("terminals of bad faith", laws, NULL, NULL);
 }
