@@ -167,10 +167,11 @@ static void show_identity(struct tool *tool, const struct scrip_vcard_identity *
     tool_put(tool, "generation", json_string(generation_name(identity->generation)));
     tool_put(tool, "uid", json_string(uid));
     tool_put(tool, "profile", json_string(identity->profile));
-    if (identity->keep_pending_on_auth || identity->end_session_on_0c || identity->transaction_timer_ms != 0) {
+    if (identity->keep_pending_on_auth || !identity->end_session_on_0c || identity->transaction_timer_ms != 0) {
         tool_say(tool, "emulator        %s%stransaction timer %u ms",
                  identity->keep_pending_on_auth ? "keeps pending changes at a new authentication, " : "",
-                 identity->end_session_on_0c ? "ends the session at status 0C, " : "", identity->transaction_timer_ms);
+                 identity->end_session_on_0c ? "" : "keeps the session after status 0C, ",
+                 identity->transaction_timer_ms);
     }
 }
 

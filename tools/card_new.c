@@ -26,7 +26,7 @@ static int fill_identity(struct tool *tool, const struct scrip_profile *profile,
     identity->generation = (uint8_t)generation_of(tool_text(tool, "generation"), profile->generation);
     identity->storage = profile->storage;
     identity->keep_pending_on_auth = tool_has(tool, "keep-pending");
-    identity->end_session_on_0c = tool_has(tool, "end-on-0c");
+    identity->end_session_on_0c = !tool_has(tool, "keep-on-0c");
     identity->transaction_timer_ms = (uint32_t)tool_number(tool, "timer", 0);
     if (tool_has(tool, "uid") && tool_hex(tool, "uid", identity->uid, sizeof identity->uid) != sizeof identity->uid) {
         return tool_usage(tool, "--uid: a UID has 14 hex digits");
@@ -226,7 +226,7 @@ const struct tool_command tool_card_new = {
             {.name = "keep-pending",
              .kind = TOOL_FLAG,
              .help = "emulator: a new authentication keeps an open transaction"},
-            {.name = "end-on-0c", .kind = TOOL_FLAG, .help = "emulator: status 0C ends the session"},
+            {.name = "keep-on-0c", .kind = TOOL_FLAG, .help = "emulator: the session goes on after status 0C"},
             {.name = "timer",
              .kind = TOOL_NUMBER,
              .value = "MS",

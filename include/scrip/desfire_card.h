@@ -19,10 +19,10 @@ struct scrip_desfire_identity {
     uint8_t signature[56]; /**< originality signature to return; all zero: none configured */
 };
 
-/** What no public document settles, and what tests vary. All false/0 is the default. */
+/** What no public document settles, and what tests vary. */
 struct scrip_desfire_options {
     bool keep_pending_on_auth;     /**< a successful First/EV1/D40 authentication keeps an open transaction */
-    bool end_session_on_0c;        /**< status 0C ends the session like an error */
+    bool end_session_on_0c;        /**< status 0C ends the session like an error: what a card without options does */
     uint32_t transaction_timer_ms; /**< 0: off; else the longest open transaction before it is aborted */
 };
 
@@ -51,6 +51,7 @@ uint32_t scrip_desfire_card_pages(uint8_t storage);
 enum scrip_status scrip_desfire_card_make(const struct scrip_nv *nv, const struct scrip_desfire_identity *identity);
 
 /** Power a card that was made: repair what a power loss left, then be as after activation.
+ *  @param options NULL: 0C ends the session, an authentication drops what is pending, no timer
  *  @return SCRIP_OK; SCRIP_E_CORRUPT: not a card image; SCRIP_E_NV */
 enum scrip_status scrip_desfire_card_on(struct scrip_desfire_card *card, const struct scrip_desfire_host *host,
                                         const struct scrip_desfire_options *options);

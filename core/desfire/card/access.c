@@ -72,9 +72,34 @@ bool access_is_free(const struct file_page *file, unsigned rights)
     return (conditions(file, rights) & 1U << SCRIP_DESFIRE_FREE) != 0;
 }
 
+bool access_is_dynamic(const struct scrip_desfire_card *card, const struct file_page *file)
+{
+    return card->session.sm == SCRIP_DESFIRE_SM_NONE && file->type == FILE_STANDARD &&
+           (file->option & SCRIP_DESFIRE_OPTION_SDM) != 0 && (file->as.plain.sdm_options & SDM_ASCII) != 0;
+}
+
+bool access_is_dynamic_free(const struct scrip_desfire_card *card, const struct file_page *file)
+{
+    return access_is_dynamic(card, file) && (file->as.plain.sdm_rights[1] & 0xFU) != SCRIP_DESFIRE_NEVER;
+}
+
 bool access_is_used(const struct file_page *file, unsigned rights)
 {
     return conditions(file, rights) != 1U << SCRIP_DESFIRE_NEVER;
+}
+
+/* What is given to everybody beside the rights: a value whose flag says so, a dynamic read. */
+static bool given_freely(const struct scrip_desfire_card *card, uint8_t code, const struct file_page *file)
+{
+    switch (code) {
+    case CMD_GET_VALUE:
+        return (file->as.value.flags & VALUE_FREE_GET) != 0;
+    case CMD_READ_DATA:
+    case CMD_READ_DATA_ISO:
+        return access_is_dynamic_free(card, file);
+    default:
+        return false;
+    }
 }
 
 static uint8_t file_comm(const struct file_page *file)
@@ -140,11 +165,10 @@ uint8_t access_resolve(struct scrip_desfire_card *card, struct command *cmd)
         return DF_PERMISSION_DENIED;
     }
     const uint8_t status = access_decide(card, file, rule->rights, &cmd->protection.comm);
-    const bool free_value = cmd->code == CMD_GET_VALUE && (file->is.as.value.flags & VALUE_FREE_GET) != 0;
-    if (status != DF_OK && !free_value) {
-        return status;
-    }
     if (status != DF_OK) {
+        if (!given_freely(card, cmd->code, &file->is)) {
+            return status;
+        }
         cmd->protection.comm = SCRIP_DESFIRE_PLAIN;
     }
     if (file->is.type != FILE_TMAC && access_tmc_exhausted(card, &cmd->app)) {

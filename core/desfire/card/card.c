@@ -121,9 +121,7 @@ enum scrip_status scrip_desfire_card_on(struct scrip_desfire_card *card, const s
 {
     memset(card, 0, sizeof *card);
     card->host = *host;
-    if (options != NULL) {
-        card->options = *options;
-    }
+    card->options = options != NULL ? *options : (struct scrip_desfire_options){.end_session_on_0c = true};
     card->iso_file = SCRIP_DESFIRE_FILES;
     card->sdm_file = SCRIP_DESFIRE_FILES;
     SCRIP_TRY(identity_load(card, host->nv));
@@ -230,11 +228,17 @@ static void answer_apdu(struct scrip_desfire_card *card, struct scrip_bytes comm
     }
 }
 
+/* Codes of commands for the MIFARE Classic side of some cards, which no card here has. */
+static bool is_of_classic(uint8_t code)
+{
+    return code == 0xCF || code == 0xBF || code == 0xEE;
+}
+
 /* A native frame begins with a command code; no code is 00 or 90. Bytes that are neither count as a class. */
 static bool is_native(struct scrip_bytes command)
 {
     const uint8_t first = command.at[0];
-    return first == SCRIP_DESFIRE_AF || scrip_desfire_command(first) != NULL ||
+    return first == SCRIP_DESFIRE_AF || scrip_desfire_command(first) != NULL || is_of_classic(first) ||
            (command.len < 4 && first != CLA_WRAPPED && first != CLA_ISO);
 }
 

@@ -99,6 +99,12 @@ uint8_t access_decide(const struct scrip_desfire_card *card, const struct file *
 /* Is one of these rights free? */
 bool access_is_free(const struct file_page *file, unsigned rights);
 
+/* Is this file read dynamically: no session, and messaging set up (the FileOption bit alone only allows that)? */
+bool access_is_dynamic(const struct scrip_desfire_card *card, const struct file_page *file);
+
+/* May everybody read it because it is, through a MAC that tells the reading from others? */
+bool access_is_dynamic_free(const struct scrip_desfire_card *card, const struct file_page *file);
+
 /* Is one of these rights anything but never, in any set? */
 bool access_is_used(const struct file_page *file, unsigned rights);
 

@@ -203,7 +203,6 @@ static const struct config_option *option_of(const struct scrip_desfire_card *ca
 uint8_t desfire_set_configuration(struct scrip_desfire_card *card, struct command *cmd, struct reply *reply)
 {
     const struct config_option *option = option_of(card, cmd->header[0]);
-    const bool light = card->identity.generation == SCRIP_DESFIRE_LIGHT;
     struct picc_page picc;
 
     if (option == NULL) {
@@ -211,9 +210,6 @@ uint8_t desfire_set_configuration(struct scrip_desfire_card *card, struct comman
     }
     if (cmd->data.len < option->len_min || cmd->data.len > option->len_max) {
         return DF_LENGTH_ERROR;
-    }
-    if ((card->app != 0) != light) { /* a Light card is configured in its only application */
-        return DF_PERMISSION_DENIED;
     }
     if (!access_has_key(card, 0)) {
         return DF_AUTHENTICATION_ERROR;

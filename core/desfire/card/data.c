@@ -61,7 +61,7 @@ uint8_t desfire_read_data(struct scrip_desfire_card *card, struct command *cmd, 
         return len > size - offset ? DF_BOUNDARY_ERROR : DF_LENGTH_ERROR;
     }
     uint8_t status = data_read(card, &cmd->file, offset, len, reply->data.at);
-    if (status == DF_OK && (cmd->file.is.option & SCRIP_DESFIRE_OPTION_SDM) != 0 && !cmd->in_session) {
+    if (status == DF_OK && access_is_dynamic(card, &cmd->file.is)) {
         status = sdm_mirror(card, &cmd->file, &cmd->app, cmd->code, offset, len, reply->data.at);
     }
     reply->data.len = len;

@@ -124,6 +124,7 @@ static uint8_t create_data(struct scrip_desfire_card *card, struct command *cmd,
         return DF_PARAMETER_ERROR;
     }
     memcpy(file.is.as.plain.size, rest.at, 3);
+    memset(file.is.as.plain.sdm_rights, 0xFF, sizeof file.is.as.plain.sdm_rights); /* until messaging is set up */
     return enter_file(card, cmd, &file, size, size, type == FILE_BACKUP);
 }
 

@@ -154,7 +154,8 @@ static uint16_t find_ef(struct scrip_desfire_card *card, int sfi, unsigned right
         return SCRIP_SW_CONDITIONS;
     }
     card->iso_file = number;
-    return access_is_free(&file->is, rights) ? SCRIP_SW_OK : SCRIP_SW_SECURITY;
+    const bool dynamic = (rights & RIGHT_READ) != 0 && access_is_dynamic_free(card, &file->is);
+    return dynamic || access_is_free(&file->is, rights) ? SCRIP_SW_OK : SCRIP_SW_SECURITY;
 }
 
 static bool is_data(const struct file *file)
@@ -209,8 +210,7 @@ static uint16_t iso_read_binary(struct scrip_desfire_card *card, const struct sc
     uint32_t len = apdu->le < there ? apdu->le : there;
     len = len < SCRIP_DESFIRE_DATA_MAX ? len : SCRIP_DESFIRE_DATA_MAX;
     uint8_t status = data_read(card, &file, offset, len, card->io);
-    const bool session = card->session.sm != SCRIP_DESFIRE_SM_NONE;
-    if (status == DF_OK && (file.is.option & SCRIP_DESFIRE_OPTION_SDM) != 0 && !session) {
+    if (status == DF_OK && access_is_dynamic(card, &file.is)) {
         status = sdm_mirror(card, &file, &app, READ_BINARY, offset, len, card->io);
     }
     word = word_of(status);
@@ -430,22 +430,24 @@ static uint16_t iso_internal(struct scrip_desfire_card *card, const struct scrip
 
 static const struct iso_row {
     uint8_t ins;
+    bool makes_session; /* of EV1 messaging, which a Light card does not have */
     iso_function *function;
 } iso_rows[] = {
-    {SELECT, iso_select},
-    {READ_BINARY, iso_read_binary},
-    {UPDATE_BINARY, iso_update_binary},
-    {READ_RECORDS, iso_read_records},
-    {APPEND_RECORD, iso_append_record},
-    {GET_CHALLENGE, iso_get_challenge},
-    {EXTERNAL_AUTHENTICATE, iso_external},
-    {INTERNAL_AUTHENTICATE, iso_internal},
+    {SELECT, false, iso_select},
+    {READ_BINARY, false, iso_read_binary},
+    {UPDATE_BINARY, false, iso_update_binary},
+    {READ_RECORDS, false, iso_read_records},
+    {APPEND_RECORD, false, iso_append_record},
+    {GET_CHALLENGE, true, iso_get_challenge},
+    {EXTERNAL_AUTHENTICATE, true, iso_external},
+    {INTERNAL_AUTHENTICATE, true, iso_internal},
 };
 
-static iso_function *function_of(uint8_t ins)
+static iso_function *function_of(const struct scrip_desfire_card *card, uint8_t ins)
 {
+    const bool light = card->identity.generation == SCRIP_DESFIRE_LIGHT;
     for (size_t i = 0; i < sizeof iso_rows / sizeof iso_rows[0]; i++) {
-        if (iso_rows[i].ins == ins) {
+        if (iso_rows[i].ins == ins && !(light && iso_rows[i].makes_session)) {
             return iso_rows[i].function;
         }
     }
@@ -454,7 +456,7 @@ static iso_function *function_of(uint8_t ins)
 
 uint16_t iso_answer(struct scrip_desfire_card *card, const struct scrip_apdu *apdu, struct scrip_buf *out)
 {
-    iso_function *const function = function_of(apdu->ins);
+    iso_function *const function = function_of(card, apdu->ins);
     const size_t start = out->len;
     uint16_t word = function == NULL ? SCRIP_SW_INS : SCRIP_SW_CONDITIONS;
 

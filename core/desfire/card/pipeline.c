@@ -261,7 +261,7 @@ static uint8_t send_frame(struct scrip_desfire_card *card, struct scrip_buf *out
 static uint16_t frame_max(struct scrip_desfire_card *card, const struct command *cmd)
 {
     const size_t limit = config_frame_max(card);
-    if (cmd->code == CMD_GET_APPLICATION_IDS && !cmd->in_session) {
+    if (cmd->code == CMD_GET_APPLICATION_IDS && (!cmd->in_session || card->session.sm == SCRIP_DESFIRE_SM_D40)) {
         return (uint16_t)(limit / 3 * 3); /* whole AIDs */
     }
     if (!cmd->in_session || card->session.sm == SCRIP_DESFIRE_SM_D40) {
@@ -290,13 +290,28 @@ static uint8_t wrap_response(struct scrip_desfire_card *card, struct command *cm
 
 /* ---- the way through ---- */
 
+static bool is_known(const struct scrip_desfire_card *card, const struct scrip_desfire_command *row)
+{
+    return row != NULL && (row->generations >> card->identity.generation & 1U) != 0;
+}
+
 static uint8_t check_row(const struct scrip_desfire_card *card, const struct scrip_desfire_command *row)
 {
-    if (row == NULL || (row->generations >> card->identity.generation & 1U) == 0) {
+    if (!is_known(card, row)) {
         return DF_ILLEGAL_COMMAND;
     }
     const uint8_t level = card->app == 0 ? SCRIP_DESFIRE_AT_PICC : SCRIP_DESFIRE_AT_APP;
-    return (row->levels & level) != 0 ? DF_OK : DF_PERMISSION_DENIED;
+    uint8_t levels = row->levels;
+    if (row->opcode == CMD_SET_CONFIGURATION) { /* a Light card is configured in its only application */
+        levels = card->identity.generation == SCRIP_DESFIRE_LIGHT ? SCRIP_DESFIRE_AT_APP : SCRIP_DESFIRE_AT_PICC;
+    }
+    return (levels & level) != 0 ? DF_OK : DF_PERMISSION_DENIED;
+}
+
+/* Without a session everything is plain, so a wrong length shows before the rights are looked at. */
+static uint8_t check_plain_len(struct scrip_desfire_card *card, const struct command *cmd, size_t params_len)
+{
+    return check_len(card, cmd, params_len) == DF_LENGTH_ERROR ? DF_LENGTH_ERROR : DF_OK;
 }
 
 static uint8_t run_handler(struct scrip_desfire_card *card, struct command *cmd, struct reply *reply)
@@ -357,7 +372,10 @@ static uint8_t carry_out(struct scrip_desfire_card *card, const struct framing *
     memcpy(cmd.header, params.at, cmd.header_len);
     cmd.in_session = card->session.sm != SCRIP_DESFIRE_SM_NONE;
     (void)app_selected(card, &cmd.app);
-    status = protect(card, &cmd);
+    status = cmd.in_session ? DF_OK : check_plain_len(card, &cmd, params.len);
+    if (status == DF_OK) {
+        status = protect(card, &cmd);
+    }
     if (status == DF_OK) {
         status = check_len(card, &cmd, params.len);
     }
@@ -452,6 +470,8 @@ uint8_t pipeline_answer(struct scrip_desfire_card *card, const struct framing *f
 
     if (code == SCRIP_DESFIRE_AF) {
         status = go_on(card, framing, params, out);
+    } else if (!is_known(card, scrip_desfire_command(code))) {
+        status = DF_ILLEGAL_COMMAND;
     } else if (card->exchange.kind == EXCHANGE_NONE) {
         status = begin(card, framing, code, params, out);
     }

@@ -206,12 +206,15 @@ static void commit_tmac(struct scrip_desfire_card *card, const struct file *file
     scrip_wipe(&tmac, sizeof tmac);
 }
 
-static uint8_t may_commit(struct scrip_desfire_card *card, const struct file *tmac)
+static uint8_t may_commit(struct scrip_desfire_card *card, const struct app *app, const struct file *tmac)
 {
     const bool reader_needed = access_is_used(&tmac->is, RIGHT_READ_WRITE);
 
     if (!anything_pending(card)) {
         return DF_NO_CHANGES;
+    }
+    if (tmac->page != 0 && access_tmc_exhausted(card, app)) {
+        return DF_PERMISSION_DENIED; /* only a reader has named itself, and the counter must not go on */
     }
     if (tmac->page != 0 && reader_needed && !card->transaction.reader_committed) {
         return DF_PERMISSION_DENIED;
@@ -232,7 +235,7 @@ uint8_t desfire_commit_transaction(struct scrip_desfire_card *card, struct comma
     if (option == 1 && tmac.page == 0) {
         return DF_PERMISSION_DENIED;
     }
-    const uint8_t status = may_commit(card, &tmac);
+    const uint8_t status = may_commit(card, &cmd->app, &tmac);
     if (status != DF_OK) {
         return status;
     }

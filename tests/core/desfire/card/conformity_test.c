@@ -102,6 +102,7 @@ static void nineteen_applications_fill_a_frame_in_every_session_without_macs(voi
 static void nothing_to_commit_is_an_error_like_others(void **state)
 {
     struct bench *b = *state;
+    assert_ok(scrip_desfire_card_on(&b->card, &b->host, NULL)); /* as cards are, unless told otherwise */
     given_session(b);
     assert_df(do_commit(b), DF_NO_CHANGES);
     assert_int_equal(b->card.session.sm, SCRIP_DESFIRE_SM_NONE);
