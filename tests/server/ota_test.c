@@ -745,6 +745,38 @@ static void every_profile_lives_through_every_kind_of_order(void **state)
     }
 }
 
+/* The log that came with a result is a list of debits at that time. Taken again much later it would count them twice,
+ * and prove a debit that a terminal invents after the pattern of an old one. */
+static void a_result_that_comes_again_brings_no_debits(void **state)
+{
+    static struct phone old;
+    struct scrip_ledger_verdict verdict;
+    uint8_t uid[7];
+    char id[16];
+    (void)state;
+    from_hex(CARD_UID, uid, sizeof uid);
+    for (unsigned round = 0; round < 5; round++) { /* more than the ledger compares a log with */
+        for (unsigned i = 0; round > 0 && i < SCRIP_PURSE_LOG_RECORDS; i++) {
+            world.b.clock.now_ms += 1000;
+            phone_debit(&world.p, 1, 10 * round + i, NULL);
+        }
+        (void)snprintf(id, sizeof id, "order-%u", round);
+        given_order_for_card(id, 2000);
+        assert_int_equal(phone_topup(&world.p, id), 204);
+        if (round == 1) {
+            old = world.p;
+        }
+    }
+    assert_ok(scrip_ledger_reconcile(world.b.ledger, uid, &verdict));
+    assert_int_equal(verdict.missing_logged, 4 * SCRIP_PURSE_LOG_RECORDS);
+    memcpy(old.uri, old.last_uri, sizeof old.uri);
+    memcpy(old.body, old.last_body, old.last_body_len);
+    old.body_len = old.last_body_len;
+    assert_int_equal(phone_post(&old), 204);
+    assert_ok(scrip_ledger_reconcile(world.b.ledger, uid, &verdict));
+    assert_int_equal(verdict.missing_logged, 4 * SCRIP_PURSE_LOG_RECORDS);
+}
+
 int main(void)
 {
 #define TEST(name)        cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -752,6 +784,7 @@ int main(void)
 #define TEST_RANDOM(name) cmocka_unit_test_setup_teardown(name, set_up_random, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(an_ev2_topup_waits_twice_in_three_requests),
+        TEST(a_result_that_comes_again_brings_no_debits),
         TEST_EV1(an_ev1_topup_waits_once_in_two_requests),
         TEST_RANDOM(a_card_with_random_uid_waits_three_times),
         TEST(a_preamble_that_is_fetched_first_costs_one_request_before_the_tap),
