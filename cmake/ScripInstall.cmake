@@ -6,8 +6,8 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # One static library out of the rooms; the rooms stay apart inside the build, where their borders are checked.
-set(library_rooms base crypto block_host iso7816 desfire_wire desfire_sm desfire_card desfire_term settle journal wallet
-  wallet_desfire host vcard reader relay_tlv relay)
+set(library_rooms base money crypto block_host iso7816 desfire_wire desfire_sm desfire_card desfire_term desfire_explain
+  settle journal purse wallet wallet_desfire host originality vcard capture reader keys ledger relay_tlv relay server)
 set(room_targets "")
 foreach(room ${library_rooms})
   if(TARGET scrip_${room})
@@ -31,6 +31,8 @@ install(DIRECTORY include/scrip DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY profiles/ DESTINATION ${CMAKE_INSTALL_DATADIR}/scrip/profiles OPTIONAL)
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
+# The prefix is found from where the file lies, so that an installed tree may be moved.
+file(RELATIVE_PATH SCRIP_PC_TO_PREFIX ${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/scrip.pc.in scrip.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/scrip.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

@@ -478,13 +478,14 @@ static int without_command(int argc, char **argv, FILE *out, FILE *err)
 
 int tool_main(int argc, char **argv, FILE *out, FILE *err)
 {
+    static char version[] = "version";
     int words = 0;
     if (argc > 2 && strcmp(argv[1], "help") == 0 && find_command(argc - 2, argv + 2, &words) != NULL) {
         tool_help_command(out, find_command(argc - 2, argv + 2, &words));
         return TOOL_OK;
     }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        argv[1] = (char[]){"version"};
+        argv[1] = version;
     }
     const struct tool_command *command = argc > 1 ? find_command(argc - 1, argv + 1, &words) : NULL;
     if (command == NULL) {

@@ -4,6 +4,7 @@
 #define SCRIP_DESFIRE_CARD_STATE_H
 
 #include <scrip/desfire.h>
+#include <scrip/desfire_card.h>
 #include <scrip/desfire_sm.h>
 #include <scrip/host.h>
 

@@ -79,6 +79,23 @@ sleep 2.1
 refused "an order whose time is over: expired order" 1 ledger "not used in time" \
     "$SCRIP" topup --reader card:bob.card --order e1 --token-file e1.token --state e1.state --server "$URL" --taps 1
 
+card carol an12113
+"$SCRIP" terminal create 00000043 --merchant kiosk $SERVER >/dev/null
+SERVER= card dave an12113 # nobody registered it
+ok "a top-up of 5 EUR" topup carol c1 5
+ok "a top-up that its issuer never heard of" "$SCRIP" credit 5 --reference 1 --reader card:dave.card \
+    $(store issuer.keys) --journal other.journal --terminal-id 00000044
+charge() {
+    "$SCRIP" pay 0.01 --reader "card:$1.card" $(store gate.keys) --journal long.journal --terminal-id 00000043
+}
+ok "a debit of a card that the server does not know yet" charge dave
+for _ in $(seq 201); do charge carol >/dev/null || break; done # more than one request of an upload holds
+refused "a line that is refused stays in the journal" 1 ledger "the server refused" \
+    "$SCRIP" terminal upload long.journal $SERVER
+"$SCRIP" card register "$(cat dave.uid)" --purse an12113 --transactions "$(jq .tmc dave.json)" $SERVER >/dev/null
+ok "and comes again, whatever came after it" "$SCRIP" terminal upload long.journal $SERVER --json
+is "so that it is booked at last" 1 "$(jq .booked out)"
+
 stop_server
 refused "a server that is not there: network" 1 network "could not be reached" \
     "$SCRIP" order show a1 --server "$URL" --api-key-file operator.key

@@ -151,6 +151,7 @@ static void json_is_one_object_also_when_it_fails(void **state)
         int code;
     } rows[] = {
         {"version --json", TOOL_OK},
+        {"--version", TOOL_OK},
         {"card show /nowhere/at/all.card --json", TOOL_FAILED},
         {"keys list --keys /nowhere/at/all.keys --passphrase-file /dev/null --json", TOOL_FAILED},
         {"card exchange --json", TOOL_USAGE},
@@ -158,6 +159,9 @@ static void json_is_one_object_also_when_it_fails(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         scrip(&help, rows[i].words);
         assert_int_equal(help.code, rows[i].code);
+        if (strstr(rows[i].words, "--json") == NULL) {
+            continue;
+        }
         json_t *object = json_loads(help.out, 0, NULL);
         assert_non_null(object);
         assert_true(json_is_boolean(json_object_get(object, "ok")));
