@@ -37,10 +37,8 @@ struct scrip_desfire_host {
 /** Largest response APDU the card gives, bytes incl. SW. */
 #define SCRIP_DESFIRE_RAPDU_MAX 4096U
 
+struct scrip_desfire_card;
 #include <scrip/desfire_card_state.h>
-
-/** Pages of non-volatile memory that a card of this GetVersion storage byte takes; 0: no such storage byte. */
-uint32_t scrip_desfire_card_pages(uint8_t storage);
 
 /** Pages of nv that a card of a GetVersion storage byte (11h..20h) takes; 0: no such size. */
 uint32_t scrip_desfire_card_pages(uint8_t storage);
