@@ -96,6 +96,7 @@ static int upload_lines(struct tool *tool, struct journal_file *file, struct upl
     char path[64], id[9];
     struct scrip_journal *journal = &file->journal;
     snprintf(path, sizeof path, "/api/v1/terminals/%s/journal", tool_hex_text(SCRIP_BYTES_OF(journal->terminal), id));
+    bool whole = true; /* nothing was refused so far: what is acknowledged beyond a refused line says nothing of it */
     uint64_t next = tool_has(tool, "all") ? scrip_journal_first(journal) : journal->acknowledged + 1;
     int code = TOOL_OK;
     size_t len;
@@ -108,10 +109,11 @@ static int upload_lines(struct tool *tool, struct journal_file *file, struct upl
         if (code == TOOL_OK) {
             const uint64_t taken = (uint64_t)json_integer_value(json_object_get(answer, "acknowledged"));
             count_results(tool, answer, upload);
-            if (taken > journal->acknowledged && taken <= journal->last) {
+            if (whole && taken > journal->acknowledged && taken <= journal->last) {
                 const enum scrip_status status = scrip_journal_acknowledge(journal, taken);
                 code = status == SCRIP_OK ? TOOL_OK : tool_fail_status(tool, status, "marking lines as uploaded");
             }
+            whole = whole && taken + 1 == next;
         }
         json_decref(answer);
     }
