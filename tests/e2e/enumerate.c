@@ -67,6 +67,8 @@ struct enumeration {
     struct enumeration_counts *counts;
 };
 
+#define FIRST_DERIVED 3U /* these procedures begin with a fault: their single faults are pairs of the others */
+
 double seconds_now(void)
 {
     struct timespec now;
@@ -305,11 +307,15 @@ static bool run_some_triples(struct enumeration *e, double seconds)
     return true;
 }
 
-static bool run_all_singles(struct enumeration *e)
+/* The four kinds of cards: all of them, or the two that differ in everything. */
+static bool run_all_singles(struct enumeration *e, bool all_options)
 {
     for (size_t i = 0; i < PROCEDURES; i++) {
         for (unsigned bits = 0; bits < 4 && e->scene[i] != NULL; bits++) {
             const struct world_options options = {(bits & 1U) != 0, (bits & 2U) != 0};
+            if (!all_options && i >= FIRST_DERIVED && options.keep_pending_on_auth != options.end_session_on_0c) {
+                continue;
+            }
             if (!run_singles(e, &procedures[i], &options)) {
                 return false;
             }
@@ -336,11 +342,54 @@ bool enumeration_run(struct enumeration *e, const struct enumeration_limits *lim
     e->counts = counts;
     e->lot = e->seed | 1U;
     forget_singles(e);
-    const bool whole = run_all_singles(e) &&
+    const bool whole = run_all_singles(e, limits->all_options) &&
                        (limits->every_pair ? run_every_pair(e) : run_some_pairs(e, limits->pair_seconds)) &&
                        run_some_triples(e, limits->triple_seconds);
     counts->seconds = seconds_now() - start;
     return whole;
+}
+
+static const struct procedure *procedure_of(const char *name)
+{
+    const struct procedure *found = &procedures[0];
+    for (size_t i = 0; i < PROCEDURES; i++) {
+        found = strcmp(procedures[i].name, name) == 0 ? &procedures[i] : found;
+    }
+    return found;
+}
+
+bool enumeration_aimed(struct enumeration *e, const struct enumeration_aim *aim, enumeration_report report, void *ctx,
+                       struct enumeration_counts *counts)
+{
+    const double start = seconds_now();
+    struct one_case clean = {
+        .procedure = procedure_of(aim->procedure), .options = {aim->keep_pending_on_auth, false}, .seed = e->seed};
+    bool going = true;
+    memset(counts, 0, sizeof *counts);
+    e->report = report;
+    e->ctx = ctx;
+    e->counts = counts;
+    uint64_t ignored = 0;
+    going = run_counted(e, &clean, &ignored);
+    for (uint16_t at = 0; at < clean.plan.points && going; at++) {
+        if (fault_point(aim->first) != (enum point)clean.plan.kind[at]) {
+            continue;
+        }
+        struct one_case one = {.procedure = clean.procedure, .options = clean.options, .seed = e->seed};
+        one.plan.count = 1;
+        one.plan.planned[0] = (struct planned){at, (uint8_t)aim->first};
+        going = run_counted(e, &one, &counts->singles);
+        for (uint16_t next = (uint16_t)(at + 1); next < one.plan.points && going; next++) {
+            if (fault_point(aim->second) == (enum point)one.plan.kind[next]) {
+                struct one_case two = one;
+                two.plan.count = 2;
+                two.plan.planned[1] = (struct planned){next, (uint8_t)aim->second};
+                going = run_counted(e, &two, &counts->pairs);
+            }
+        }
+    }
+    counts->seconds = seconds_now() - start;
+    return going;
 }
 
 struct enumeration *enumeration_new(uint64_t seed, const char *only)

@@ -40,8 +40,16 @@ typedef bool (*enumeration_report)(void *ctx, const struct violation *violation)
 
 struct enumeration_limits {
     bool every_pair;     /**< not only a sample */
+    bool all_options;    /**< single faults with all four kinds of cards in every procedure */
     double pair_seconds; /**< for the sample, over all procedures */
     double triple_seconds;
+};
+
+/** Two kinds of faults, and where to try all their pairs. */
+struct enumeration_aim {
+    const char *procedure;
+    enum fault first, second;
+    bool keep_pending_on_auth;
 };
 
 struct enumeration_counts {
@@ -54,6 +62,10 @@ struct enumeration_counts {
 /** Run. @return false: stopped by `report` */
 bool enumeration_run(struct enumeration *enumeration, const struct enumeration_limits *limits,
                      enumeration_report report, void *ctx, struct enumeration_counts *counts);
+
+/** Run all pairs of two kinds of faults in one procedure. @return false: stopped by `report` */
+bool enumeration_aimed(struct enumeration *enumeration, const struct enumeration_aim *aim, enumeration_report report,
+                       void *ctx, struct enumeration_counts *counts);
 
 /** Run one case. @return true: all is right */
 bool enumeration_case(struct enumeration *enumeration, struct one_case *one, struct violation *violation);

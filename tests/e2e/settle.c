@@ -124,10 +124,14 @@ static bool settle_once(struct world *world, int round)
 
 void world_settle(struct world *world)
 {
-    for (int i = 0; i < ROUNDS && !world->broken; i++) {
-        if (settle_once(world, i) && i > 0) {
-            return;
-        }
+    bool done = false;
+    for (int i = 0; i < ROUNDS && !world->broken && !done; i++) {
+        done = settle_once(world, i) && i > 0;
+    }
+    if (world->restored && !world->broken) { /* it shows at the card's next online tap */
+        world->plan->closed = true;
+        world_order(world, "last", SCRIP_KIND_READ, 0);
+        tap_once(world, "last");
     }
 }
 
