@@ -245,7 +245,13 @@ bool is_zero(const uint8_t *at, size_t len)
 
 void copy_text(char *dst, size_t cap, const char *src)
 {
-    const size_t len = strlen(src) < cap - 1 ? strlen(src) : cap - 1;
+    size_t len = strlen(src);
+    if (len > cap - 1) {
+        len = cap - 1;
+        while (len > 0 && ((uint8_t)src[len] & 0xC0U) == 0x80U) { /* not in the middle of a character */
+            len--;
+        }
+    }
     memcpy(dst, src, len);
     dst[len] = '\0';
 }

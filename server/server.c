@@ -72,6 +72,13 @@ void server_log(const struct scrip_server *server, const char *event, json_t *me
     }
 }
 
+/* What a client sent need not be text; the rest of the line is worth having all the same. */
+static json_t *client_text(const char *text)
+{
+    json_t *value = json_string(text);
+    return value != NULL ? value : json_string("(no UTF-8)");
+}
+
 /* A session's path is its token: only a digest of it is written down. */
 static void log_request(const struct context *context)
 {
@@ -83,9 +90,12 @@ static void log_request(const struct context *context)
         return;
     }
     token_digest(request->path, digest);
-    json_t *line =
-        json_pack("{ss ss si si ss*}", "method", request->method, "path", is_session ? "/ota/s/" : request->path,
-                  "status", context->response->status, "bytes", (int)request->body.len, "peer", request->peer);
+    json_t *line = json_pack("{so so si si}", "method", client_text(request->method), "path",
+                             client_text(is_session ? session : request->path), "status", context->response->status,
+                             "bytes", (int)request->body.len);
+    if (request->peer != NULL) {
+        (void)json_object_set_new(line, "peer", client_text(request->peer));
+    }
     if (is_session) {
         (void)json_object_set_new(line, "token", json_string(digest));
     }

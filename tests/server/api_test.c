@@ -363,6 +363,22 @@ static void a_card_is_held_released_denied_and_allowed(void **state)
     assert_int_equal(ask(b, "GET", "/api/v1/cards/xyz", NULL), 404);
 }
 
+static void a_long_reason_is_cut_between_characters(void **state)
+{
+    struct bench *b = *state;
+    char body[1024];
+    given_card(b, ALICE, "an12113");
+    for (unsigned shift = 0; shift < 2; shift++) {
+        size_t len = (size_t)snprintf(body, sizeof body, "{\"reason\":\"%s", shift == 0 ? "" : "x");
+        while (len < 600) {
+            len += (size_t)snprintf(body + len, sizeof body - len, "\xC3\xA9");
+        }
+        (void)snprintf(body + len, sizeof body - len, "\"}");
+        assert_int_equal(ask(b, "POST", "/api/v1/cards/" ALICE "/deny", body), 200);
+        assert_true(strlen(text_of(b, "reason")) > 50);
+    }
+}
+
 static void an_overview_shows_orders_without_tokens(void **state)
 {
     struct bench *b = *state;
@@ -624,6 +640,16 @@ static bool answer_has(const struct bench *b, const char *text)
     return memmem(b->response.body, b->response.body_len, text, strlen(text)) != NULL;
 }
 
+static void a_path_that_is_no_text_is_logged_all_the_same(void **state)
+{
+    struct bench *b = *state;
+    b->peer = "192.0.2.7";
+    b->last_log[0] = '\0';
+    assert_int_equal(ask(b, "GET", "/api/\xFF", NULL), 404);
+    assert_non_null(strstr(b->last_log, "192.0.2.7"));
+    assert_non_null(strstr(b->last_log, "404"));
+}
+
 static void metrics_count_and_end_as_the_format_wants(void **state)
 {
     struct bench *b = *state;
@@ -658,6 +684,7 @@ int main(void)
         TEST(too_many_requests_of_one_address_must_wait),
         TEST(a_card_is_registered_once_with_one_profile),
         TEST(a_card_is_held_released_denied_and_allowed),
+        TEST(a_long_reason_is_cut_between_characters),
         TEST(an_overview_shows_orders_without_tokens),
         TEST(a_debit_with_a_wrong_tmv_is_not_booked),
         TEST(a_line_of_another_terminal_or_of_garbage_is_refused_alone),
@@ -669,6 +696,7 @@ int main(void)
         TEST(when_the_commit_fails_nothing_is_said_to_have_happened),
         TEST(a_request_that_fails_leaves_the_others_of_its_tick_alone),
         TEST(logs_hold_no_key_and_no_token),
+        TEST(a_path_that_is_no_text_is_logged_all_the_same),
         TEST(metrics_count_and_end_as_the_format_wants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
