@@ -364,8 +364,8 @@ uint8_t desfire_get_file_settings(struct scrip_desfire_card *card, struct comman
     return may_list(card, &cmd->app);
 }
 
-/* The settings of ChangeFileSettings come in the order: option, rights, SDM block, additional sets, limit. EV3 puts the
- * SDM block before the sets; no file has both the block and a limit. */
+/* The settings of ChangeFileSettings come in the order: option, rights, additional sets, SDM block, limit.
+ * GetFileSettings says the SDM block before the sets; no file has both the block and a limit. */
 static uint8_t parse_sets(const struct app *app, struct scrip_bytes *rest, struct file_page *is)
 {
     struct scrip_bytes part;
@@ -452,9 +452,9 @@ uint8_t desfire_change_file_settings(struct scrip_desfire_card *card, struct com
         !access_rights_valid(&cmd->app, file->is.rights)) {
         return DF_PARAMETER_ERROR;
     }
-    uint8_t status = parse_sdm(card, &cmd->app, &rest, &file->is);
+    uint8_t status = parse_sets(&cmd->app, &rest, &file->is);
     if (status == DF_OK) {
-        status = parse_sets(&cmd->app, &rest, &file->is);
+        status = parse_sdm(card, &cmd->app, &rest, &file->is);
     }
     if (status == DF_OK) {
         status = parse_limit(&rest, &file->is);

@@ -135,7 +135,7 @@ static struct scrip_desfire_protection protection_of(const struct scrip_desfire_
     return (struct scrip_desfire_protection){
         .comm = call->comm == SCRIP_DESFIRE_COMM_BY_TABLE ? by_table[row->comm] : call->comm,
         .file_data = row->comm == SCRIP_DESFIRE_COMM_FILE,
-        .settings = row->opcode == CMD_CHANGE_KEY_SETTINGS || row->opcode == CMD_CHANGE_FILE_SETTINGS,
+        .settings = row->comm == SCRIP_DESFIRE_COMM_FULL || row->comm == SCRIP_DESFIRE_COMM_KEY,
         .own_checksums = row->comm == SCRIP_DESFIRE_COMM_KEY,
         .unknown_len = call->unknown_len,
         .no_mac_back = call->own_key,

@@ -171,6 +171,18 @@ static void dynamic_messages_are_read_without_other_rights(void **state)
     assert_df(ask(b, CMD_READ_DATA, "01 000000 010000"), DF_AUTHENTICATION_ERROR); /* in a session rights count */
 }
 
+/* What one says to the card comes in another order than what it says of itself. */
+static void additional_sets_and_dynamic_messages_have_their_places(void **state)
+{
+    struct bench *b = *state;
+    given_session(b);
+    assert_df(ask(b, CMD_CREATE_STD_DATA_FILE, "01 C0 1010 400000"), DF_OK);
+    b->comm = SCRIP_DESFIRE_FULL;
+    assert_df(ask(b, CMD_CHANGE_FILE_SETTINGS, "01 C0 1010 01 2F2F C1 FFE2 000000 0E0000 000000 200000"), DF_OK);
+    assert_df(ask(b, CMD_GET_FILE_SETTINGS, "01"), DF_OK);
+    assert_data(b, "00 C0 1010 400000 C1 FFE2 000000 0E0000 000000 200000 01 2F2F");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +197,7 @@ int main(void)
         EV2_TEST(the_counter_never_passes_its_limit),
         EV3_TEST(dynamic_messaging_does_nothing_before_it_is_set_up),
         EV3_TEST(dynamic_messages_are_read_without_other_rights),
+        EV3_TEST(additional_sets_and_dynamic_messages_have_their_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

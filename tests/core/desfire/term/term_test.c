@@ -411,6 +411,22 @@ static void lrp_carries_the_same_commands(void **state)
     done(h);
 }
 
+/* Old messaging, new commands: what is enciphered is so in every messaging. */
+static void a_d40_session_configures_the_card(void **state)
+{
+    (void)state;
+    struct host *h = &host;
+    const struct scrip_desfire_key factory = a_key(SCRIP_DES, 0);
+    const uint8_t ats[] = {0x06, 0x77, 0x77, 0x81, 0x02, 0x80};
+    given_card(h, SCRIP_DESFIRE_EV2);
+    assert_ok(authenticate(h, SCRIP_DESFIRE_SM_D40, &factory, 0, true));
+    does(h, scrip_desfire_set_configuration(&h->term, &h->batch, 2, SCRIP_BYTES_OF(ats)));
+    does(h, scrip_desfire_set_configuration(&h->term, &h->batch, 0, scrip_bytes("\2", 1)));
+    does(h, scrip_desfire_read_signature(&h->term, &h->batch));
+    assert_int_equal(h->out.len, 56);
+    done(h);
+}
+
 static void delegated_applications_are_made_with_the_owners_permission(void **state)
 {
     (void)state;
@@ -500,6 +516,7 @@ int main(void)
         cmocka_unit_test(long_codes_move_data_without_chaining),
         cmocka_unit_test(key_sets_are_filled_and_rolled),
         cmocka_unit_test(lrp_carries_the_same_commands),
+        cmocka_unit_test(a_d40_session_configures_the_card),
         cmocka_unit_test(delegated_applications_are_made_with_the_owners_permission),
         cmocka_unit_test(a_card_is_looked_through_without_any_key),
         cmocka_unit_test(iso_clients_select_by_name_and_read),
