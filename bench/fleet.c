@@ -89,7 +89,7 @@ static void add_orders(struct fleet *fleet, struct scrip_ledger *ledger, struct 
 {
     for (size_t k = 0; k < fleet->orders_per_card; k++) {
         struct fleet_order *mine = &fleet->order[card * fleet->orders_per_card + k];
-        struct scrip_ledger_order order = {.kind = SCRIP_KIND_TOPUP, .amount = 1};
+        struct scrip_ledger_order order = {.kind = SCRIP_KIND_TOPUP, .amount = 5};
         (void)snprintf(mine->id, sizeof mine->id, "bench-%zu-%zu", card, k);
         memcpy(order.id, mine->id, sizeof mine->id);
         memcpy(order.uid, fleet->card[card].uid, sizeof order.uid);

@@ -281,6 +281,11 @@ static void write_sql(char *sql, size_t cap, const struct table *table, const st
     }
     (void)snprintf(sql, cap, change->kind == SQLITE_DELETE ? "DELETE FROM %s" : "UPDATE %s SET ", table->name);
     if (change->kind == SQLITE_UPDATE) {
+        if (change->values == 0) { /* written, and the same as before */
+            ADD(table->column[0]);
+            ADD(" = ");
+            ADD(table->column[0]);
+        }
         list(sql, cap, table, change->values, "%s = ?%d", ", ");
     }
     ADD(" WHERE ");
