@@ -75,16 +75,16 @@ static const char *joined(const char *format, ...)
 /* Start `scrip WORDS...` with --json; its standard output comes through the pipe, standard error goes to a log. */
 static pid_t start_child(struct demo *demo, const char *const *words, const char *log, FILE **out)
 {
-    char *argv[ARGS_MAX + 3];
+    const char *argv[ARGS_MAX + 3];
     size_t argc = 0;
     int pipe_fd[2];
     pid_t pid = -1;
     posix_spawn_file_actions_t actions;
     argv[argc++] = demo->self;
     for (size_t i = 0; words[i] != NULL && argc < ARGS_MAX; i++) {
-        argv[argc++] = (char *)(uintptr_t)words[i];
+        argv[argc++] = words[i];
     }
-    argv[argc++] = (char[]){"--json"};
+    argv[argc++] = "--json";
     argv[argc] = NULL;
     if (pipe2(pipe_fd, O_CLOEXEC) != 0) {
         return -1;
@@ -93,7 +93,7 @@ static pid_t start_child(struct demo *demo, const char *const *words, const char
     posix_spawn_file_actions_adddup2(&actions, pipe_fd[1], STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (posix_spawn(&pid, demo->self, &actions, NULL, argv, environ) != 0) {
+    if (posix_spawn(&pid, demo->self, &actions, NULL, (char *const *)argv, environ) != 0) {
         pid = -1;
     }
     posix_spawn_file_actions_destroy(&actions);

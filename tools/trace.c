@@ -242,14 +242,16 @@ static int explain(struct tool *tool)
     struct explainer *explainer = calloc(1, sizeof *explainer);
     struct scrip_capture_reader *reader = calloc(1, sizeof *reader);
     uint8_t *file = load(path, &len);
-    int code = explainer != NULL && reader != NULL ? TOOL_OK : tool_fail_status(tool, SCRIP_E_MEMORY, "starting");
-    if (code == TOOL_OK && file == NULL) {
+    int code = TOOL_OK;
+    if (explainer == NULL || reader == NULL) {
+        code = tool_fail_status(tool, SCRIP_E_MEMORY, "starting");
+    } else if (file == NULL) {
         code = tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_IO, .what = path, .detail = strerror(errno)});
     }
-    if (code == TOOL_OK && tool_has(tool, "keys")) {
+    if (code == TOOL_OK && explainer != NULL && tool_has(tool, "keys")) {
         code = tool_keys_open(tool, &explainer->keys);
     }
-    if (code == TOOL_OK) {
+    if (code == TOOL_OK && explainer != NULL) {
         explainer->tool = tool;
         explainer->lines = json_array();
         tool_put(tool, "lines", explainer->lines);
