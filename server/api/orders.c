@@ -130,12 +130,12 @@ enum scrip_status api_answer_order(struct context *context, int status, const ch
 
 /* ---- create ---- */
 
-/* Ids stand in paths: only characters that need no escape there. */
+/* Ids stand in paths: only characters that need no escape there, and none that begins like `.` and `..`. */
 static bool is_good_id(const char *id)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-";
     const size_t len = strlen(id);
-    return len >= 1 && len <= SCRIP_LEDGER_ID_MAX && strspn(id, allowed) == len;
+    return len >= 1 && len <= SCRIP_LEDGER_ID_MAX && id[0] != '.' && strspn(id, allowed) == len;
 }
 
 struct order_body {
@@ -202,7 +202,7 @@ static const char *fill_rekey(struct context *context, const struct order_body *
 static const char *fill_order(struct context *context, const struct order_body *body, struct scrip_ledger_order *order)
 {
     if (!is_good_id(body->id)) {
-        return "id must be 1 to 64 of A-Z a-z 0-9 . _ ~ -";
+        return "id must be 1 to 64 of A-Z a-z 0-9 . _ ~ - and begin with no dot";
     }
     if (!api_hex(body->card, order->uid, 7)) {
         return "card must be 14 hex digits";
@@ -372,7 +372,8 @@ enum scrip_status api_order_fund(struct context *context)
     if (api_unpack(context, root, "{ss}", "funding_id", &funding_id)) {
         status = is_good_id(funding_id)
                      ? fund(context, id, funding_id)
-                     : problem(context, SCRIP_PROBLEM_MALFORMED, "funding_id must be 1 to 64 of A-Z a-z 0-9 . _ ~ -");
+                     : problem(context, SCRIP_PROBLEM_MALFORMED,
+                               "funding_id must be 1 to 64 of A-Z a-z 0-9 . _ ~ - and begin with no dot");
     }
     json_decref(root);
     context->response->made_durable |= SCRIP_DURABLE_OTHER;

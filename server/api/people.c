@@ -16,6 +16,12 @@ static bool copy_text(char *out, size_t cap, const char *text)
     return true;
 }
 
+/* What stands in paths later: a key whose name has a slash could not be revoked. */
+static bool copy_name(char *out, size_t cap, const char *text)
+{
+    return text[0] != '.' && strchr(text, '/') == NULL && copy_text(out, cap, text);
+}
+
 /* ---- merchants ---- */
 
 static enum scrip_status answer_merchant(struct context *context, int status, const char *id)
@@ -30,7 +36,7 @@ static enum scrip_status answer_merchant(struct context *context, int status, co
 static enum scrip_status create_merchant(struct context *context, const char *id, const char *name, json_int_t fee_bp)
 {
     struct scrip_ledger_merchant merchant = {0};
-    if (!copy_text(merchant.id, sizeof merchant.id, id) || !copy_text(merchant.name, sizeof merchant.name, name) ||
+    if (!copy_name(merchant.id, sizeof merchant.id, id) || !copy_text(merchant.name, sizeof merchant.name, name) ||
         fee_bp < 0 || fee_bp > 10000) {
         return problem(context, SCRIP_PROBLEM_MALFORMED, "id, name or fee_bp (0 to 10000) is out of its range");
     }
@@ -173,12 +179,13 @@ enum scrip_status api_keys_create(struct context *context)
     }
     enum scrip_status status = SCRIP_OK;
     if (api_unpack(context, root, "{ss ss s?s}", "name", &name, "role", &role, "terminal", &terminal)) {
-        const bool fine = copy_text(key.name, sizeof key.name, name) && role_of(role, &key.role) &&
+        const bool fine = copy_name(key.name, sizeof key.name, name) && role_of(role, &key.role) &&
                           (key.role == SCRIP_ROLE_TERMINAL) == (terminal != NULL) &&
                           (terminal == NULL || api_hex(terminal, key.terminal, 4));
         status = fine ? make_key(context, &key, role)
                       : problem(context, SCRIP_PROBLEM_MALFORMED,
-                                "role must be operator, shop or terminal; a terminal's key names its terminal");
+                                "name must be 1 to 63 characters without a slash, role operator, shop or terminal; a "
+                                "terminal's key names its terminal");
     }
     json_decref(root);
     return status;

@@ -82,6 +82,7 @@ static void malformed_orders_are_refused_with_the_reason(void **state)
         "{\"id\":\"o\"}",
         "{\"id\":\"a b\",\"card\":\"" ALICE "\",\"kind\":\"topup\",\"amount\":1,\"currency\":\"EUR\"}",
         "{\"id\":\"a/b\",\"card\":\"" ALICE "\",\"kind\":\"topup\",\"amount\":1,\"currency\":\"EUR\"}",
+        "{\"id\":\"..\",\"card\":\"" ALICE "\",\"kind\":\"topup\",\"amount\":1,\"currency\":\"EUR\"}",
         "{\"id\":\"\",\"card\":\"" ALICE "\",\"kind\":\"topup\",\"amount\":1,\"currency\":\"EUR\"}",
         "{\"id\":\"o\",\"card\":\"0411\",\"kind\":\"topup\",\"amount\":1,\"currency\":\"EUR\"}",
         "{\"id\":\"o\",\"card\":\"" ALICE "\",\"kind\":\"gift\",\"amount\":1,\"currency\":\"EUR\"}",
@@ -267,6 +268,14 @@ static void keys_of_shops_and_terminals_do_their_own_work_only(void **state)
     assert_int_equal(ask(b, "POST", "/api/v1/keys/till 1/revoke", NULL), 200);
     b->bearer = terminal;
     assert_int_equal(ask(b, "POST", "/api/v1/terminals/54520001/journal", NULL), 401);
+}
+
+static void a_key_that_could_not_be_revoked_is_not_made(void **state)
+{
+    struct bench *b = *state;
+    assert_int_equal(ask(b, "POST", "/api/v1/keys", "{\"name\":\"a/b\",\"role\":\"operator\"}"), 400);
+    assert_int_equal(ask(b, "POST", "/api/v1/keys", "{\"name\":\"..\",\"role\":\"operator\"}"), 400);
+    assert_problem(b, "MALFORMED");
 }
 
 static void a_phone_sees_its_own_order_and_no_token(void **state)
@@ -679,6 +688,7 @@ int main(void)
         TEST(orders_are_listed_by_card_state_and_page),
         TEST(without_a_key_nothing_but_health_and_metrics_is_shown),
         TEST(keys_of_shops_and_terminals_do_their_own_work_only),
+        TEST(a_key_that_could_not_be_revoked_is_not_made),
         TEST(a_phone_sees_its_own_order_and_no_token),
         TEST(unknown_paths_and_methods_say_so),
         TEST(too_many_requests_of_one_address_must_wait),

@@ -433,6 +433,11 @@ static void a_self_made_certificate_serves_tls(void **state)
     assert_int_equal(answer.status, 200);
     curl = client("/health", &answer);
     assert_int_not_equal(finish(curl, &answer), CURLE_OK); /* nobody trusts it unasked */
+    curl = client("/health", &answer);
+    curl_easy_setopt(curl, CURLOPT_CAINFO, world.cert);
+    curl_easy_setopt(curl, CURLOPT_SSL_CIPHER_LIST, "ALL:@SECLEVEL=0"); /* a client that would take anything */
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_0 | CURL_SSLVERSION_MAX_TLSv1_1);
+    assert_int_equal(finish(curl, &answer), CURLE_SSL_CONNECT_ERROR); /* TLS 1.2 is the least */
     (void)tear_down(NULL);
     (void)unlink(world.cert);
     (void)unlink(world.key);
