@@ -1,5 +1,6 @@
 # For old cards: EV1 secure messaging with AES. There is no Transaction MAC, so a debit is proved
 # to the issuer by the card's own log and the terminal's journal.
+# The directory is free to read (settings 0B), so that a server can prove an emptied top-up log.
 
 [card]
 family = desfire
@@ -8,7 +9,7 @@ generation = EV1
 storage = 8K
 
 [application 014499]
-settings = 09
+settings = 0B
 key 0 = amk
 key 1 = pay, diversified
 key 2 = write, diversified

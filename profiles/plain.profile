@@ -8,7 +8,7 @@ generation = EV1
 storage = 8K
 
 [application 014499]
-settings = 09
+settings = 0B
 iso-fid = DF01
 df-name = F0736372697001
 key 0 = amk
