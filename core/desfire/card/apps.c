@@ -313,7 +313,7 @@ uint8_t desfire_delete_application(struct scrip_desfire_card *card, struct comma
         return status;
     }
     delete_app(card, &app);
-    if (card->app == app.page) { /* its own session ends with it */
+    if (card->app == app.page || card->second == app.page) { /* its own session ends with it, and that of a pair */
         transaction_drop(card);
         card->app = 0;
         card->second = 0;

@@ -163,6 +163,7 @@ static struct scrip_desfire_protection protection_of(const struct bench *b, cons
         .own_checksums = row->comm == SCRIP_DESFIRE_COMM_KEY,
         .unknown_len = reads_all(row, params.at) || (row->opcode == CMD_SET_CONFIGURATION && params.at[0] == 2),
         .data_back = (row->flags & SCRIP_DESFIRE_DATA_BACK) != 0 && !tmac_back,
+        .no_mac_back = row->opcode == CMD_ROLL_KEY_SET,
     };
 }
 
@@ -199,7 +200,7 @@ static uint8_t ask_protected(struct bench *b, const struct scrip_desfire_command
         assert_ok(scrip_buf_add_bytes(&plain, scrip_buf_bytes(&joined)));
     }
     b->len = plain.len;
-    if (row->opcode == CMD_SELECT_APPLICATION) {
+    if (row->opcode == CMD_SELECT_APPLICATION || row->opcode == CMD_ROLL_KEY_SET) {
         scrip_desfire_sm_end(&b->session);
     }
     return DF_OK;

@@ -79,6 +79,29 @@ static void light_has_no_ev1_messaging_and_no_dynamic_messages(void **state)
     assert_df(frame(b, "F6 00"), DF_ILLEGAL_COMMAND);
 }
 
+/* ---- deleting what is selected ---- */
+
+#define DAM_PARAMS "02000000000040000F81"
+#define DAM_KEY    "66E94BD4EF8A2C3B884CFA59CA342B2E43B6C78557AFDE872D0E7D995526459C" /* a zero key, version 7 */
+#define DAM_CREATE "CA3348BB23347637"
+#define DAM_DELETE "96B73AC5AF399965"
+
+/* The owner of the delegation may delete an application at any time, also the second one of a selected pair. */
+static void a_pair_goes_when_one_of_it_is_deleted(void **state)
+{
+    struct bench *b = *state;
+    assert_df(ask(b, CMD_CREATE_APPLICATION, AID "0F81"), DF_OK);
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, PICC_KEY_DAM_AUTH, ZERO_KEY), DF_OK);
+    assert_df(ask(b, CMD_CREATE_DELEGATED_APPLICATION, DAM_PARAMS DAM_KEY DAM_CREATE), DF_OK);
+    assert_df(ask(b, CMD_SELECT_APPLICATION, AID "020000"), DF_OK);
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, 0x80, ZERO_KEY), DF_OK);
+    assert_df(ask(b, CMD_DELETE_APPLICATION, "020000" DAM_DELETE), DF_OK);
+    scrip_desfire_sm_end(&b->session);
+    assert_int_equal(b->card.session.sm, SCRIP_DESFIRE_SM_NONE);
+    assert_df(ask(b, CMD_GET_APPLICATION_IDS, ""), DF_OK); /* back at the PICC level */
+    assert_data(b, AID);
+}
+
 /* ---- frames ---- */
 
 static void nineteen_applications_fill_a_frame_in_every_session_without_macs(void **state)
@@ -192,6 +215,7 @@ int main(void)
         EV1_TEST(ev1_selects_one_application),
         EV3_TEST(configuration_is_for_the_picc_level),
         LIGHT_TEST(light_has_no_ev1_messaging_and_no_dynamic_messages),
+        EV3_TEST(a_pair_goes_when_one_of_it_is_deleted),
         EV2_TEST(nineteen_applications_fill_a_frame_in_every_session_without_macs),
         EV2_TEST(nothing_to_commit_is_an_error_like_others),
         EV2_TEST(the_counter_never_passes_its_limit),

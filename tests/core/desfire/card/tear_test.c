@@ -63,11 +63,16 @@ static void view_card(struct bench *b, struct view *view)
     look(b, view, CMD_GET_FREE_MEMORY, scrip_bytes(NULL, 0));
     look(b, view, CMD_GET_KEY_SETTINGS, scrip_bytes(NULL, 0));
     look(b, view, CMD_GET_KEY_VERSION, scrip_bytes((const uint8_t[]){0}, 1));
+    look(b, view, CMD_GET_VERSION, scrip_bytes(NULL, 0));
+    b->len = scrip_desfire_card_ats(&b->card, b->data);
+    add_answer(b, view, DF_OK);
     if (ask(b, CMD_SELECT_APPLICATION, AID) == DF_OK) {
         look(b, view, CMD_GET_KEY_SETTINGS, scrip_bytes(NULL, 0));
         for (uint8_t key = 0; key < 5; key++) {
             look(b, view, CMD_GET_KEY_VERSION, scrip_bytes(&key, 1));
+            look(b, view, CMD_GET_KEY_VERSION, scrip_bytes((const uint8_t[]){0x40U | key, 1}, 2));
         }
+        look(b, view, CMD_GET_KEY_VERSION, scrip_bytes((const uint8_t[]){0x40, 0x80}, 2));
         for (uint8_t no = 0; no < SCRIP_DESFIRE_FILES; no++) {
             look_at_file(b, view, no);
         }
@@ -142,6 +147,28 @@ static void given_at_picc(struct bench *b)
     at_picc(b);
 }
 
+/* Two key sets; the second one initialised, with a key in it. */
+static void given_key_set(struct bench *b)
+{
+    const struct scrip_desfire_key next = {.cipher = SCRIP_AES128, .version = 3, .bytes = {9, 9}};
+    const struct scrip_desfire_key zero = {.cipher = SCRIP_AES128};
+    assert_df(ask(b, CMD_CREATE_APPLICATION, AID "0F 95 01 01 02 10 00"), DF_OK);
+    in_app(b);
+    assert_df(ask(b, CMD_INITIALIZE_KEY_SET, "01 02"), DF_OK);
+    assert_df(change_key_to(b, CMD_CHANGE_KEY_EV2, "0104", &next, &zero), DF_OK);
+}
+
+static void given_finalized_key_set(struct bench *b)
+{
+    given_key_set(b);
+    assert_df(ask(b, CMD_FINALIZE_KEY_SET, "01 05"), DF_OK);
+}
+
+static void given_delegation(struct bench *b)
+{
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, PICC_KEY_DAM_AUTH, ZERO_KEY), DF_OK);
+}
+
 /* One command whose answer may be missing; the host loses nothing by it. */
 static void try(struct bench *b, uint8_t cmd, const char *params)
 {
@@ -175,6 +202,20 @@ DO(change_settings, CMD_CHANGE_FILE_SETTINGS, "03 80 11E1 01 22E2")
 DO(change_key_settings, CMD_CHANGE_KEY_SETTINGS, "0B")
 DO(set_random_id, CMD_SET_CONFIGURATION, "00 02")
 DO(set_ats, CMD_SET_CONFIGURATION, "02 06 78 77 71 02 80")
+
+DO(initialize_key_set, CMD_INITIALIZE_KEY_SET, "01 02")
+DO(finalize_key_set, CMD_FINALIZE_KEY_SET, "01 05")
+DO(roll_key_set, CMD_ROLL_KEY_SET, "01")
+DO(create_delegated, CMD_CREATE_DELEGATED_APPLICATION,
+   AID "000000 4000 0F81 66E94BD4EF8A2C3B884CFA59CA342B2E43B6C78557AFDE872D0E7D995526459C C2BE08677EA65C5F")
+
+static void change_key_of_set(struct bench *b)
+{
+    const struct scrip_desfire_key next = {.cipher = SCRIP_AES128, .version = 8, .bytes = {7, 7}};
+    const struct scrip_desfire_key zero = {.cipher = SCRIP_AES128};
+    const uint8_t status = change_key_to(b, CMD_CHANGE_KEY_EV2, "0101", &next, &zero);
+    assert_true(status == DF_OK || b->dead);
+}
 
 static void change_other_key(struct bench *b)
 {
@@ -238,6 +279,11 @@ static const struct change changes[] = {
     {"change key settings", given_files_and_login, change_key_settings},
     {"change another key", given_files_and_login, change_other_key},
     {"change own key", given_files_and_login, change_own_key},
+    {"initialize key set", given_key_set, initialize_key_set},
+    {"change key of a set", given_key_set, change_key_of_set},
+    {"finalize key set", given_key_set, finalize_key_set},
+    {"roll key set", given_finalized_key_set, roll_key_set},
+    {"create delegated application", given_delegation, create_delegated},
     {"change PICC key", given_at_picc, change_picc_key},
     {"random id", given_at_picc, set_random_id},
     {"ATS", given_at_picc, set_ats},
