@@ -155,6 +155,13 @@ static void lint_keys(struct lint *lint)
 static void lint_application(struct lint *lint)
 {
     const uint8_t ks1 = lint->desfire->application.ks1;
+    struct scrip_desfire_profile known;
+    if (scrip_desfire_profile_make(lint->profile->name, &known) != SCRIP_OK) {
+        find(lint, SCRIP_LINT_WARNING, "no terminal or server knows a purse of this name: they must be told about it");
+    }
+    if ((ks1 & 0x02U) != 0) {
+        find(lint, SCRIP_LINT_INFO, "anybody may see which files there are and their settings (key settings bit 1)");
+    }
     if ((ks1 & 0x04U) != 0) {
         find(lint, SCRIP_LINT_WARNING, "anybody may create and delete files (key settings bit 2)");
     }
