@@ -147,29 +147,30 @@ enum scrip_status scrip_journal_append(struct scrip_journal *journal, struct scr
     return SCRIP_OK;
 }
 
-enum scrip_status scrip_journal_read(const struct scrip_journal *journal, uint64_t sequence,
-                                     uint8_t out[SCRIP_JOURNAL_LINE])
+enum scrip_status scrip_journal_get(const struct scrip_journal *journal, uint64_t sequence,
+                                    struct scrip_journal_line *line)
 {
-    struct scrip_journal_line line;
+    struct scrip_journal_line read;
     uint8_t bytes[SCRIP_JOURNAL_LINE];
     if (sequence < scrip_journal_first(journal) || sequence > journal->last) {
         return SCRIP_E_NOT_FOUND;
     }
     SCRIP_TRY(read_slot(journal, page_of(journal, sequence), bytes));
-    const enum scrip_status status = scrip_journal_line_decode(SCRIP_BYTES_OF(bytes), &line);
-    if (status != SCRIP_OK || line.sequence != sequence) {
+    const enum scrip_status status = scrip_journal_line_decode(SCRIP_BYTES_OF(bytes), &read);
+    if (status != SCRIP_OK || read.sequence != sequence) {
         return SCRIP_E_CORRUPT;
     }
-    scrip_journal_line_encode(&line, out); /* without remains of an older result */
+    *line = read;
     return SCRIP_OK;
 }
 
-enum scrip_status scrip_journal_get(const struct scrip_journal *journal, uint64_t sequence,
-                                    struct scrip_journal_line *line)
+enum scrip_status scrip_journal_read(const struct scrip_journal *journal, uint64_t sequence,
+                                     uint8_t out[SCRIP_JOURNAL_LINE])
 {
-    uint8_t bytes[SCRIP_JOURNAL_LINE];
-    SCRIP_TRY(scrip_journal_read(journal, sequence, bytes));
-    return scrip_journal_line_decode(SCRIP_BYTES_OF(bytes), line);
+    struct scrip_journal_line line;
+    SCRIP_TRY(scrip_journal_get(journal, sequence, &line));
+    scrip_journal_line_encode(&line, out); /* without remains of an older result */
+    return SCRIP_OK;
 }
 
 enum scrip_status scrip_journal_settle(struct scrip_journal *journal, uint64_t sequence, enum scrip_journal_state state,
@@ -201,6 +202,12 @@ enum scrip_status scrip_journal_find_open(const struct scrip_journal *journal, c
     struct scrip_journal_line read;
     uint64_t sequence = from <= journal->last ? from : journal->last;
     for (; sequence >= scrip_journal_first(journal) && sequence > 0; sequence--) {
+        uint8_t whose[sizeof read.uid];
+        const uint32_t at = page_of(journal, sequence) * SCRIP_NV_PAGE + SCRIP_JOURNAL_LINE_UID;
+        SCRIP_TRY(journal->nv->read(journal->nv->ctx, at, whose, sizeof whose));
+        if (memcmp(whose, uid, sizeof whose) != 0) {
+            continue; /* a gate sees many cards: most lines need not be decoded */
+        }
         const enum scrip_status status = scrip_journal_get(journal, sequence, &read);
         if (status == SCRIP_E_NV) {
             return status;

@@ -14,7 +14,7 @@ enum {
     AT_SAME = 7,
     AT_SEQUENCE = 8,
     AT_TERMINAL = 16,
-    AT_UID = 20,
+    AT_UID = SCRIP_JOURNAL_LINE_UID,
     AT_AMOUNT = 28,
     AT_BALANCE = 32,
     AT_TMC_BEFORE = 36,

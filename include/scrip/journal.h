@@ -16,6 +16,9 @@
 /** Bytes of a line as stored and uploaded. */
 #define SCRIP_JOURNAL_LINE         256U
 
+/** Where in a line the card's UID stands, 7 bytes. */
+#define SCRIP_JOURNAL_LINE_UID     20U
+
 /** Pages of memory for a journal of `lines` lines. */
 #define SCRIP_JOURNAL_PAGES(lines) (2U + 4U * (lines))
 
