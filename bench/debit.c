@@ -17,7 +17,6 @@ double debit_s(struct fleet *fleet)
     const uint8_t terminal[4] = {'G', 'A', 'T', '1'};
     struct scrip_nv_memory memory;
     struct scrip_journal journal;
-    struct scrip_link *link = fleet->card[0].link;
     fleet_must("journal", scrip_nv_memory_init(&memory, SCRIP_JOURNAL_PAGES(LINES)));
     const struct scrip_nv nv = scrip_nv_memory(&memory);
     fleet_must("journal", scrip_journal_format(&nv, terminal));
@@ -32,6 +31,7 @@ double debit_s(struct fleet *fleet)
     };
     double spent = 0;
     for (unsigned i = 0; i < DEBITS; i++) {
+        struct scrip_link *link = fleet->card[i % fleet->cards].link;
         scrip_purse_timestamp(1780000000000ULL + i * 1000ULL, request.timestamp);
         fleet_must("card", scrip_link_connect(link, 0, &request.card));
         const double start = bench_now();
