@@ -270,8 +270,9 @@ static int order(struct demo *demo, const char *id, const char *uid, const char 
 static void say_topup(struct demo *demo, const json_t *done)
 {
     count(demo, done);
-    tool_say(demo->tool, "    %lld APDUs in %lld requests; with the card on the phone it waited %lld times; %lld bytes",
-             (long long)number(done, "apdus"), (long long)number(done, "requests"), (long long)number(done, "waits"),
+    tool_say(demo->tool, "    %lld APDUs in %lld requests; with the card on the phone it waited %s; %lld bytes",
+             (long long)number(done, "apdus"), (long long)number(done, "requests"),
+             number(done, "waits") == 1 ? "once" : joined("%lld times", (long long)number(done, "waits")),
              (long long)(number(done, "bytes_up") + number(done, "bytes_down")));
 }
 
