@@ -81,7 +81,7 @@ static const struct failure_row ROWS[] = {
     ROW(NETWORK, SCRIP_E_NETWORK, 0, ANY, NETWORK, "the server could not be reached, or did not answer",
         "check the address and try again: the same request may be sent any number of times"),
     ROW(DENIED, SCRIP_OK, 0, ANY, NETWORK, "the server did not accept the key or token of this request",
-        "give the right API key (--api-key-file or SCRIP_API_KEY)"),
+        "give the right API key (--api-key-file or SCRIP_API_KEY); to topup, this order's token (--token-file)"),
     ROW(REFUSED_BY_SERVER, SCRIP_OK, 0, ANY, LEDGER, "the server refused",
         "see the detail: the server says what to do"),
     ROW(UNSAFE_PROFILE, SCRIP_OK, 0, ANY, RIGHT,

@@ -93,6 +93,11 @@ static enum tool_problem problem_of(const char *name)
         {"LIMIT", TOOL_PROBLEM_LIMIT},
         {"SESSION_OVER", TOOL_PROBLEM_STALE},
         {"CARD_AUTH", TOOL_PROBLEM_WRONG_KEY},
+        {"KEY_MISSING", TOOL_PROBLEM_MISSING_KEY},
+        {"KEY_TYPE", TOOL_PROBLEM_WRONG_KEY_TYPE},
+        {"NO_RIGHT", TOOL_PROBLEM_MISSING_RIGHT},
+        {"WRONG_APPLICATION", TOOL_PROBLEM_WRONG_APPLICATION},
+        {"CARD_REFUSED", TOOL_PROBLEM_REFUSED},
         {"CARD_DATA", TOOL_PROBLEM_MAC},
         {"CLOCK_SKEW", TOOL_PROBLEM_CLOCK},
         {"UNAVAILABLE", TOOL_PROBLEM_LEDGER},
@@ -205,6 +210,10 @@ static int perform(struct tool *tool, CURL *curl, const struct request *request,
 static int send_request(struct tool *tool, struct request *request, const char *path, const char *what, json_t **answer)
 {
     const char *server = tool_text(tool, "server");
+    const char *key_file = tool_text(tool, "api-key-file");
+    if (key_file != NULL && access(key_file, R_OK) != 0) {
+        return tool_fail_status(tool, SCRIP_E_IO, "reading the API key %s", key_file);
+    }
     size_t len = strlen(server);
     while (len > 0 && server[len - 1] == '/') {
         len--;

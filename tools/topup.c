@@ -208,6 +208,21 @@ static int say_finished(struct topup *topup)
     return said;
 }
 
+/* Only the server knows whether it had sent value before it refused. */
+static enum tool_card_state state_of_card(struct topup *topup)
+{
+    json_t *order = NULL;
+    if (scrip_relay_counts(topup->relay)->taps == 0) {
+        return TOOL_CARD_NONE;
+    }
+    const int code = order_ask(topup, &order);
+    const char *state = json_string_value(json_object_get(order, "state"));
+    const bool waiting = state != NULL && (strcasecmp(state, "created") == 0 || strcasecmp(state, "funded") == 0 ||
+                                           strcasecmp(state, "cancelled") == 0 || strcasecmp(state, "expired") == 0);
+    json_decref(order);
+    return code == TOOL_OK && waiting ? TOOL_CARD_UNTOUCHED : TOOL_CARD_UNKNOWN;
+}
+
 /* The server's own words for a refusal. */
 static int say_refused(struct topup *topup)
 {
@@ -224,12 +239,11 @@ static int say_refused(struct topup *topup)
              title != NULL ? title : scrip_relay_why(topup->relay), more != NULL ? "; " : "", more != NULL ? more : "",
              remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
     const int code = tool_fail(
-        topup->tool,
-        &(struct tool_failure){.status = SCRIP_E_STATE,
-                               .problem = tool_problem_of_server(named ? type + sizeof prefix - 1 : NULL),
-                               .card = scrip_relay_counts(topup->relay)->taps != 0 ? TOOL_CARD_UNKNOWN : TOOL_CARD_NONE,
-                               .what = "topping the card up",
-                               .detail = detail});
+        topup->tool, &(struct tool_failure){.status = SCRIP_E_STATE,
+                                            .problem = tool_problem_of_server(named ? type + sizeof prefix - 1 : NULL),
+                                            .card = state_of_card(topup),
+                                            .what = "topping the card up",
+                                            .detail = detail});
     json_decref(said);
     return code;
 }

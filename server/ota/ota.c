@@ -3,14 +3,19 @@
 #include "../token.h"
 
 #include <scrip/desfire.h>
+#include <scrip/defect.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PROTOCOL     "scrip-remote-admin/1.0"
-#define CREDIT       0x0CU /* the command that runs into the upper limit */
-#define TYPE_SCRIPT  "application/vnd.etsi.scp.command-data;version=1.0"
-#define SESSION_PATH "/ota/s/"
-#define SCRIPT_MAX   (SCRIP_BATCH_BYTES + SCRIP_BATCH_COMMANDS * 4U + 64U)
+#define PROTOCOL         "scrip-remote-admin/1.0"
+#define SELECT           0x5AU
+#define AUTHENTICATE_EV2 0x71U /* their first part: the second refused is another key */
+#define AUTHENTICATE_AES 0xAAU
+#define AUTHENTICATE_2   0xAFU
+#define CREDIT           0x0CU /* the command that runs into the upper limit */
+#define TYPE_SCRIPT      "application/vnd.etsi.scp.command-data;version=1.0"
+#define SESSION_PATH     "/ota/s/"
+#define SCRIPT_MAX       (SCRIP_BATCH_BYTES + SCRIP_BATCH_COMMANDS * 4U + 64U)
 
 /* ---- answers ---- */
 
@@ -80,12 +85,31 @@ enum scrip_status ota_restart(struct ota *ota, unsigned version)
     return send_preamble(ota);
 }
 
+/* What a refusal most likely means. Nothing is decided by it: it is the phone's word. */
 enum scrip_status ota_refused(struct ota *ota, uint8_t cmd, uint16_t sw)
 {
+    static const struct {
+        uint8_t cmd; /* 0: any */
+        uint8_t status;
+        enum scrip_problem problem;
+    } meanings[] = {
+        {CREDIT, DF_BOUNDARY_ERROR, SCRIP_PROBLEM_LIMIT},
+        {SELECT, DF_APPLICATION_NOT_FOUND, SCRIP_PROBLEM_WRONG_APPLICATION},
+        {AUTHENTICATE_EV2, 0, SCRIP_PROBLEM_KEY_TYPE},
+        {AUTHENTICATE_AES, 0, SCRIP_PROBLEM_KEY_TYPE},
+        {AUTHENTICATE_2, DF_AUTHENTICATION_ERROR, SCRIP_PROBLEM_CARD_AUTH},
+        {0, DF_AUTHENTICATION_ERROR, SCRIP_PROBLEM_NO_RIGHT},
+        {0, DF_PERMISSION_DENIED, SCRIP_PROBLEM_NO_RIGHT},
+    };
     char detail[96];
-    const bool limit = sw == SCRIP_DESFIRE_SW(DF_BOUNDARY_ERROR) && cmd == CREDIT;
+    enum scrip_problem which = SCRIP_PROBLEM_CARD_REFUSED;
+    for (size_t i = sizeof meanings / sizeof meanings[0]; i-- > 0;) {
+        const bool same_cmd = meanings[i].cmd == 0 || meanings[i].cmd == cmd;
+        const bool same_status = meanings[i].status == 0 || SCRIP_DESFIRE_SW(meanings[i].status) == sw;
+        which = same_cmd && same_status ? meanings[i].problem : which;
+    }
     (void)snprintf(detail, sizeof detail, "command %02X was answered with %04X", cmd, sw);
-    return problem(ota->context, limit ? SCRIP_PROBLEM_LIMIT : SCRIP_PROBLEM_CARD_REFUSED, detail);
+    return problem(ota->context, which, detail);
 }
 
 enum scrip_status ota_failed(struct ota *ota, enum scrip_status status)
@@ -140,7 +164,8 @@ static bool order_is_open(struct ota *ota)
         why = SCRIP_PROBLEM_CARD_HELD;
     }
     if (why != SCRIP_PROBLEM_COUNT) {
-        (void)problem(ota->context, why, scrip_settle_state_text(order->state));
+        (void)problem(ota->context, why,
+                      why == SCRIP_PROBLEM_CARD_HELD ? ota->card.reason : scrip_settle_state_text(order->state));
     }
     return why == SCRIP_PROBLEM_COUNT;
 }
@@ -270,7 +295,7 @@ static enum scrip_status continue_session(struct ota *ota)
     }
     const uint32_t newest = ota->card.issue_no - (ota->replay ? 1U : 0U);
     if (ota->session.stage != OTA_PREAMBLE && ota->session.stage != OTA_WHO_AUTH && ota->session.stage != OTA_WHO &&
-        ota->session.issue_no != newest) {
+        ota->session.issue_no != newest && !SCRIP_DEFECT(evidence_without_cas)) {
         ota->context->server->counters.stale++;
         return problem(ota->context, SCRIP_PROBLEM_SESSION_OVER, NULL);
     }

@@ -455,6 +455,37 @@ static void a_topup_past_the_card_s_limit_is_settled_in_the_same_tap(void **stat
     assert_balanced(0);
 }
 
+static void a_refusal_is_told_by_what_it_means(void **state)
+{
+    static const char *const told[][2] = {
+        {"AB07800101230291A0", "WRONG_APPLICATION"},
+        {"AB0B80010223029100230291AE", "KEY_TYPE"},
+        {"AB0B80010223029100230291CA", "KEY_TYPE"},
+        {"AB078001012302911C", "CARD_REFUSED"},
+    };
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        phone_take_order(&world.p, "order-1");
+        world.p.body_len = from_hex(told[i][0], world.p.body, sizeof world.p.body);
+        assert_int_equal(phone_post(&world.p), 409);
+        assert_string_equal(problem_of_answer(&world.b), told[i][1]);
+    }
+    assert_state("order-1", "FUNDED");
+}
+
+static void an_identifying_key_that_is_another_one_is_a_wrong_key(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    assert_int_equal(phone_post(&world.p), 200);
+    world.p.body_len = from_hex("AB07800101230291AE", world.p.body, sizeof world.p.body);
+    assert_int_equal(phone_post(&world.p), 409);
+    assert_string_equal(problem_of_answer(&world.b), "CARD_AUTH");
+}
+
 static void malformed_bodies_are_refused(void **state)
 {
     static const char *const malformed[] = {"00", "AB", "AB00", "AB03800100FF", "E8", "AA00", "AB0680010123029100FF"};
@@ -807,6 +838,8 @@ int main(void)
         TEST(a_denied_card_settles_but_is_issued_nothing),
         TEST(a_held_card_does_nothing),
         TEST(a_topup_past_the_card_s_limit_is_settled_in_the_same_tap),
+        TEST(a_refusal_is_told_by_what_it_means),
+        TEST_RANDOM(an_identifying_key_that_is_another_one_is_a_wrong_key),
         TEST(malformed_bodies_are_refused),
         TEST(an_app_that_was_killed_resumes_with_the_order),
         TEST(a_session_ends_when_its_order_expires),

@@ -96,6 +96,33 @@ refused "a line that is refused stays in the journal" 1 ledger "the server refus
 ok "and comes again, whatever came after it" "$SCRIP" terminal upload long.journal $SERVER --json
 is "so that it is booked at last" 1 "$(jq .booked out)"
 
+relay() {
+    "$SCRIP" topup --reader "card:$2.card" --order "$1" --token-file "${3:-$1}.token" --state "$1.state" --server "$URL" --taps 1
+}
+order() {
+    "$SCRIP" order create --id "$1" --card "$(cat "$2.uid")" --amount "$3" --token-out "$1.token" $SERVER >/dev/null &&
+        "$SCRIP" order fund "$1" --payment "pay-$1" $SERVER >/dev/null
+}
+untouched() { grep -q "nothing on the card was changed" err || { echo "FAILED: $1: $(cat err)"; failures=$((failures + 1)); }; }
+order g1 carol 499
+refused "over the air: limit" 1 limit "limit of the card" relay g1 carol
+untouched "the card refused the credit"
+order g2 carol 1
+refused "over the air: another card" 1 ledger "for another card" relay g2 dave
+untouched "it is not even the card of the order"
+refused "over the air: the token of another order" 1 network "token-file" relay g2 carol g1
+"$SCRIP" card new blank2.card --blank --json | jq -r .uid >blank2.uid
+"$SCRIP" card register "$(cat blank2.uid)" --purse an12113 $SERVER >/dev/null
+order g3 blank2 1
+refused "over the air: wrong application" 1 card "no such application" relay g3 blank2
+untouched "it has no purse"
+"$SCRIP" card new other.card --profile an12113 --keys other.keys --passphrase-file pass2 --json | jq -r .uid >other.uid
+"$SCRIP" card register "$(cat other.uid)" --purse an12113 $SERVER >/dev/null
+order g4 other 1
+refused "over the air: wrong key" 1 key "key offered is not the key on the card" relay g4 other
+untouched "no session was begun"
+refused "a key file that is not there" 1 file "nowhere.key" "$SCRIP" order list --server "$URL" --api-key-file nowhere.key
+
 stop_server
 refused "a server that is not there: network" 1 network "could not be reached" \
     "$SCRIP" order show a1 --server "$URL" --api-key-file operator.key
