@@ -18,6 +18,7 @@ struct route {
 #define NO_CARD  SCRIP_PROBLEM_NO_SUCH_CARD
 #define NO_TERM  SCRIP_PROBLEM_NO_SUCH_TERMINAL
 #define NO_PATH  SCRIP_PROBLEM_NO_SUCH_PATH
+#define NO_SHOP  SCRIP_PROBLEM_NO_SUCH_MERCHANT
 
 static const struct route routes[] = {
     {"POST", "/ota/o/*", ACTOR_PHONE, NO_ORDER, ota_order},
@@ -39,13 +40,13 @@ static const struct route routes[] = {
     {"POST", "/api/v1/cards/*/allow", ACTOR_OPERATOR, NO_CARD, api_card_allow},
     {"GET", "/api/v1/cards/*/reconcile", ACTOR_OPERATOR, NO_CARD, api_card_reconcile},
     {"POST", "/api/v1/cards/*/gaps", ACTOR_OPERATOR, NO_CARD, api_card_gap},
-    {"POST", "/api/v1/merchants", ACTOR_OPERATOR, NO_TERM, api_merchants_create},
-    {"GET", "/api/v1/merchants/*", ACTOR_OPERATOR, NO_TERM, api_merchant_get},
-    {"POST", "/api/v1/terminals", ACTOR_OPERATOR, NO_TERM, api_terminals_create},
+    {"POST", "/api/v1/merchants", ACTOR_OPERATOR, NO_SHOP, api_merchants_create},
+    {"GET", "/api/v1/merchants/*", ACTOR_OPERATOR, NO_SHOP, api_merchant_get},
+    {"POST", "/api/v1/terminals", ACTOR_OPERATOR, NO_SHOP, api_terminals_create},
     {"GET", "/api/v1/terminals/*", ACTOR_OPERATOR, NO_TERM, api_terminal_get},
     {"POST", "/api/v1/terminals/*/journal", ACTOR_OPERATOR | ACTOR_TERMINAL, NO_TERM, api_terminal_journal},
     {"POST", "/api/v1/keys", ACTOR_OPERATOR, NO_TERM, api_keys_create},
-    {"POST", "/api/v1/keys/*/revoke", ACTOR_OPERATOR, NO_PATH, api_key_revoke},
+    {"POST", "/api/v1/keys/*/revoke", ACTOR_OPERATOR, SCRIP_PROBLEM_NO_SUCH_KEY, api_key_revoke},
     {"GET", "/api/v1/ledger/balances", ACTOR_OPERATOR, NO_PATH, api_ledger_balances},
     {"GET", "/api/v1/ledger/entries", ACTOR_OPERATOR, NO_CARD, api_ledger_entries},
     {"POST", "/api/v1/ledger/verify", ACTOR_OPERATOR, NO_PATH, api_ledger_verify},

@@ -178,8 +178,12 @@ static enum scrip_status post(struct context *context, const struct posting_body
         (body->card != NULL && !api_hex(body->card, uid, 7))) {
         return problem(context, SCRIP_PROBLEM_MALFORMED, "booking must be fee, payout or breakage; amount above 0");
     }
-    SCRIP_TRY(scrip_ledger_post(context->ledger, body->id, booking, body->amount, body->card == NULL ? NULL : uid,
-                                body->merchant, body->memo));
+    const enum scrip_status status = scrip_ledger_post(context->ledger, body->id, booking, body->amount,
+                                                       body->card == NULL ? NULL : uid, body->merchant, body->memo);
+    if (status == SCRIP_E_NOT_FOUND && booking != SCRIP_BOOKING_BREAKAGE) {
+        return problem(context, SCRIP_PROBLEM_NO_SUCH_MERCHANT, NULL);
+    }
+    SCRIP_TRY(status);
     context->response->made_durable |= SCRIP_DURABLE_OTHER;
     return response_json(
         context->response, 201,

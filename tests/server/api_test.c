@@ -572,6 +572,25 @@ static void a_checkpoint_verifies_and_an_altered_one_does_not(void **state)
     assert_true(truth_of(b, "more"));
 }
 
+static void what_is_not_there_is_named(void **state)
+{
+    struct bench *b = *state;
+    (void)ask(b, "GET", "/api/v1/merchants/nobody", NULL);
+    assert_problem(b, "NO_SUCH_MERCHANT");
+    (void)ask(b, "POST", "/api/v1/terminals", "{\"id\":\"54520001\",\"merchant\":\"nobody\",\"name\":\"Till\"}");
+    assert_problem(b, "NO_SUCH_MERCHANT");
+    (void)ask(b, "GET", "/api/v1/terminals/54520001", NULL);
+    assert_problem(b, "NO_SUCH_TERMINAL");
+    (void)ask(b, "POST", "/api/v1/keys/nothing/revoke", NULL);
+    assert_problem(b, "NO_SUCH_KEY");
+    (void)ask(b, "POST", "/api/v1/ledger/postings",
+              "{\"id\":\"p\",\"booking\":\"payout\",\"amount\":1,\"currency\":\"EUR\",\"merchant\":\"nobody\"}");
+    assert_problem(b, "NO_SUCH_MERCHANT");
+    (void)ask(b, "POST", "/api/v1/ledger/postings",
+              "{\"id\":\"p\",\"booking\":\"breakage\",\"amount\":1,\"currency\":\"EUR\",\"card\":\"" BOB "\"}");
+    assert_problem(b, "NO_SUCH_CARD");
+}
+
 static void an_operator_s_posting_is_booked_once(void **state)
 {
     struct bench *b = *state;
@@ -702,6 +721,7 @@ int main(void)
         TEST(a_counter_is_not_believed_on_a_card_without_one),
         TEST(a_line_that_cannot_be_read_keeps_all_others_of_its_upload),
         TEST(a_checkpoint_verifies_and_an_altered_one_does_not),
+        TEST(what_is_not_there_is_named),
         TEST(an_operator_s_posting_is_booked_once),
         TEST(when_the_commit_fails_nothing_is_said_to_have_happened),
         TEST(a_request_that_fails_leaves_the_others_of_its_tick_alone),
