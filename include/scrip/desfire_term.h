@@ -316,11 +316,18 @@ enum scrip_status scrip_desfire_commit_transaction(struct scrip_desfire_term *te
                                                    bool with_tmv);
 enum scrip_status scrip_desfire_abort_transaction(struct scrip_desfire_term *term, struct scrip_batch *batch);
 
+/** EV3: the value of one value file becomes the pending value of another. */
+enum scrip_status scrip_desfire_restore_transfer(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                                 uint8_t target, uint8_t source);
+
 /* ---- card and applications. AIDs are 3 bytes as sent: 014499h is 99 44 01. ---- */
 
 /** Leaves session and open transaction behind, on the card and here. */
 enum scrip_status scrip_desfire_select_application(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                                    const uint8_t aid[3]);
+/** Select two applications (EV2, EV3): file and key numbers with bit 7 set mean the second one. */
+enum scrip_status scrip_desfire_select_applications(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                                    const uint8_t first[3], const uint8_t second[3]);
 /** SELECT by DF name (ISO 7816-4), 1..16 bytes. The batch gets 9000 as a good status word. */
 enum scrip_status scrip_desfire_iso_select_df(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                               struct scrip_bytes name);
@@ -437,6 +444,41 @@ enum scrip_status scrip_desfire_finalize_key_set(struct scrip_desfire_term *term
 /** Ends the session. */
 enum scrip_status scrip_desfire_roll_key_set(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                              uint8_t key_set);
+
+/* ---- proximity check (EV2, EV3), outside sessions: prepare, exchange 8 bytes in parts, verify. Each request is
+ * followed by taking its response, which the second function of each pair is given. How long a part takes is for the
+ * caller to measure, against the time that the card has named. ---- */
+
+/** A proximity check under way. `prepared`: option, response time [2, most significant byte first], PPS1 if option bit
+ * 0; the rest is private. */
+struct scrip_desfire_pc {
+    uint8_t prepared[4];
+    uint8_t prepared_len;
+    uint8_t rndc[8];
+    uint8_t len;       /* bytes exchanged so far */
+    uint8_t parts[16]; /* as the MACs take them */
+};
+
+/** @param rndc  8 fresh random bytes of the host */
+void scrip_desfire_pc_start(struct scrip_desfire_pc *pc, const uint8_t rndc[8]);
+
+/** PreparePC. @return SCRIP_E_STATE, here and below: inside a session */
+enum scrip_status scrip_desfire_pc_prepare(struct scrip_desfire_term *term, struct scrip_batch *batch);
+/** @return SCRIP_E_LENGTH */
+enum scrip_status scrip_desfire_pc_prepared(struct scrip_desfire_pc *pc, struct scrip_bytes response);
+
+/** ProximityCheck with the next `n` bytes. @return SCRIP_E_ARGUMENT: that many are not left */
+enum scrip_status scrip_desfire_pc_ask(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                       const struct scrip_desfire_pc *pc, uint8_t n);
+/** @return SCRIP_E_LENGTH */
+enum scrip_status scrip_desfire_pc_part(struct scrip_desfire_pc *pc, struct scrip_bytes response);
+
+/** VerifyPC. @param key key 21h of the card, AES @return SCRIP_E_STATE: not all bytes have been exchanged */
+enum scrip_status scrip_desfire_pc_verify(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                          const struct scrip_desfire_pc *pc, const uint8_t key[16]);
+/** @return SCRIP_OK: the card that answered knows the key; SCRIP_E_AUTH: it does not; SCRIP_E_LENGTH */
+enum scrip_status scrip_desfire_pc_verified(const struct scrip_desfire_pc *pc, const uint8_t key[16],
+                                            struct scrip_bytes response);
 
 /* ---- the input of the Transaction MAC, part by part, as the card builds it. `cmd` is the code as sent. ---- */
 

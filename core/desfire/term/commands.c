@@ -45,6 +45,21 @@ enum scrip_status scrip_desfire_select_application(struct scrip_desfire_term *te
     return ask_by_table(term, batch, CMD_SELECT_APPLICATION, aid, 3);
 }
 
+enum scrip_status scrip_desfire_select_applications(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                                    const uint8_t first[3], const uint8_t second[3])
+{
+    uint8_t params[6];
+    memcpy(params, first, 3);
+    memcpy(params + 3, second, 3);
+    return ask_by_table(term, batch, CMD_SELECT_APPLICATION, params, sizeof params);
+}
+
+enum scrip_status scrip_desfire_restore_transfer(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                                 uint8_t target, uint8_t source)
+{
+    return ask_by_table(term, batch, CMD_RESTORE_TRANSFER, (const uint8_t[]){target, source}, 2);
+}
+
 enum scrip_status scrip_desfire_get_version(struct scrip_desfire_term *term, struct scrip_batch *batch)
 {
     const struct scrip_desfire_call call = {

@@ -427,6 +427,63 @@ static void a_d40_session_configures_the_card(void **state)
     done(h);
 }
 
+static void both_sides_prove_that_they_are_near(void **state)
+{
+    (void)state;
+    struct host *h = &host;
+    struct scrip_desfire_pc pc;
+    uint8_t key[16] = {0};
+    given_card(h, SCRIP_DESFIRE_EV3);
+    for (unsigned each = 1; each <= 8; each++) { /* in parts of any size */
+        scrip_desfire_pc_start(&pc, random_host);
+        assert_status(scrip_desfire_pc_verify(&h->term, &h->batch, &pc, key), SCRIP_E_STATE);
+        does(h, scrip_desfire_pc_prepare(&h->term, &h->batch));
+        assert_ok(scrip_desfire_pc_prepared(&pc, scrip_buf_bytes(&h->out)));
+        assert_status(scrip_desfire_pc_ask(&h->term, &h->batch, &pc, 9), SCRIP_E_ARGUMENT);
+        while (pc.len < 8) {
+            const uint8_t left = (uint8_t)(8 - pc.len);
+            does(h, scrip_desfire_pc_ask(&h->term, &h->batch, &pc, each < left ? (uint8_t)each : left));
+            assert_ok(scrip_desfire_pc_part(&pc, scrip_buf_bytes(&h->out)));
+        }
+        does(h, scrip_desfire_pc_verify(&h->term, &h->batch, &pc, key));
+        assert_ok(scrip_desfire_pc_verified(&pc, key, scrip_buf_bytes(&h->out)));
+        h->memory[7] ^= 1;
+        assert_status(scrip_desfire_pc_verified(&pc, key, scrip_buf_bytes(&h->out)), SCRIP_E_AUTH);
+    }
+    does(h, scrip_desfire_pc_prepare(&h->term, &h->batch));
+    does(h, scrip_desfire_pc_ask(&h->term, &h->batch, &(struct scrip_desfire_pc){.rndc = {1}}, 8));
+    key[0] = 1;
+    refused(h, scrip_desfire_pc_verify(&h->term, &h->batch, &pc, key), 0x911E);
+    assert_ok(authenticate(h, SCRIP_DESFIRE_SM_EV1, &(struct scrip_desfire_key){.cipher = SCRIP_DES}, 0, true));
+    assert_status(scrip_desfire_pc_prepare(&h->term, &h->batch), SCRIP_E_STATE);
+    done(h);
+}
+
+static void a_value_is_taken_over_with_two_applications_selected(void **state)
+{
+    (void)state;
+    struct host *h = &host;
+    const struct scrip_desfire_application first = {.aid = {1, 2, 3}, .ks1 = 0x0F, .ks2 = 0x81};
+    const struct scrip_desfire_application second = {.aid = {4, 5, 6}, .ks1 = 0x0F, .ks2 = 0x81};
+    struct scrip_desfire_file file = {.no = 1, .type = SCRIP_DESFIRE_FILE_VALUE, .upper = 100, .value = 7};
+    const struct scrip_desfire_access target = {.no = 2};
+    file.rights = (struct scrip_desfire_rights){0xE, 0xE, 0xE, 0xE};
+    given_card(h, SCRIP_DESFIRE_EV3);
+    does(h, scrip_desfire_create_application(&h->term, &h->batch, &first));
+    does(h, scrip_desfire_create_application(&h->term, &h->batch, &second));
+    does(h, scrip_desfire_select_application(&h->term, &h->batch, aid));
+    does(h, scrip_desfire_create_file(&h->term, &h->batch, &file));
+    file.no = 2;
+    file.value = 1;
+    does(h, scrip_desfire_create_file(&h->term, &h->batch, &file));
+    does(h, scrip_desfire_select_applications(&h->term, &h->batch, first.aid, second.aid));
+    does(h, scrip_desfire_restore_transfer(&h->term, &h->batch, 2, 1));
+    does(h, scrip_desfire_commit_transaction(&h->term, &h->batch, false));
+    does(h, scrip_desfire_get_value(&h->term, &h->batch, &target));
+    assert_hex(scrip_buf_bytes(&h->out), "07000000");
+    done(h);
+}
+
 static void delegated_applications_are_made_with_the_owners_permission(void **state)
 {
     (void)state;
@@ -517,6 +574,8 @@ int main(void)
         cmocka_unit_test(key_sets_are_filled_and_rolled),
         cmocka_unit_test(lrp_carries_the_same_commands),
         cmocka_unit_test(a_d40_session_configures_the_card),
+        cmocka_unit_test(both_sides_prove_that_they_are_near),
+        cmocka_unit_test(a_value_is_taken_over_with_two_applications_selected),
         cmocka_unit_test(delegated_applications_are_made_with_the_owners_permission),
         cmocka_unit_test(a_card_is_looked_through_without_any_key),
         cmocka_unit_test(iso_clients_select_by_name_and_read),
