@@ -40,13 +40,14 @@ static void run_topup_after_lost_report(struct world *world)
 }
 
 const struct procedure procedures[PROCEDURES] = {
-    {"ev2", "an12113", run_topup},
-    {"ev1", "ev1", run_topup},
-    {"debit", "an12113", run_debit},
-    {"ev2-batch-lost", "an12113", run_topup_after_lost_batch},
-    {"ev2-report-lost", "an12113", run_topup_after_lost_report},
-    {"ev1-batch-lost", "ev1", run_topup_after_lost_batch},
-    {"ev1-report-lost", "ev1", run_topup_after_lost_report},
+    {"ev2", "an12113", false, run_topup},
+    {"ev1", "ev1", false, run_topup},
+    {"debit", "an12113", false, run_debit},
+    {"ev2-batch-lost", "an12113", false, run_topup_after_lost_batch},
+    {"ev2-report-lost", "an12113", false, run_topup_after_lost_report},
+    {"ev1-batch-lost", "ev1", false, run_topup_after_lost_batch},
+    {"ev1-report-lost", "ev1", false, run_topup_after_lost_report},
+    {"ev1-first-ever", "ev1", true, run_topup_after_lost_report},
 };
 
 struct enumeration {
@@ -408,7 +409,7 @@ struct enumeration *enumeration_new(uint64_t seed, const char *only)
         if (only != NULL && strcmp(procedures[i].name, only) != 0) {
             continue;
         }
-        e->scene[i] = scene_make(procedures[i].profile, why, sizeof why);
+        e->scene[i] = scene_make(procedures[i].profile, procedures[i].fresh, why, sizeof why);
         if (e->scene[i] == NULL) {
             (void)fprintf(stderr, "scene %s: %s\n", procedures[i].profile, why);
             enumeration_free(e);

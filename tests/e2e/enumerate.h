@@ -8,10 +8,11 @@
 struct procedure {
     const char *name;
     const char *profile;
+    bool fresh; /**< the card's very first top-up */
     void (*run)(struct world *world);
 };
 
-#define PROCEDURES 7U
+#define PROCEDURES 8U
 extern const struct procedure procedures[PROCEDURES];
 
 struct one_case {

@@ -1,5 +1,8 @@
 /* exactly_once_defects: would the enumeration notice? Each rule of the settlement is broken on purpose, one at a time
- * (scrip/defect.h), and the enumeration must find a case that goes wrong. */
+ * (scrip/defect.h), and the enumeration must find a case that goes wrong.
+ *
+ *   exactly_once_defects                    all of them
+ *   exactly_once_defects NAME ["CASE"]      one, or one case with it, followed line by line */
 #include "enumerate.h"
 
 #include <inttypes.h>
@@ -16,7 +19,7 @@ static const struct {
 } aimed[] = {
     {SCRIP_DEFECT_issue_before_durable, {"ev2", FAULT_stop_before, FAULT_response_lost, false}},
     {SCRIP_DEFECT_evidence_without_cas, {"ev1-batch-lost", FAULT_request_held_gone, FAULT_phone_lost, false}},
-    {SCRIP_DEFECT_absence_without_window, {"ev1-report-lost", FAULT_commit_early, FAULT_commit_early, false}},
+    {SCRIP_DEFECT_absence_without_window, {"ev1-first-ever", FAULT_commit_flushes, FAULT_commit_flushes, false}},
     {SCRIP_DEFECT_no_abort_of_pending, {"ev1", FAULT_command_held_read, FAULT_command_lost, true}},
     {SCRIP_DEFECT_rollback_ignored, {"ev2", FAULT_card_restored, FAULT_request_lost, false}},
     {SCRIP_DEFECT_tmv_not_checked, {"debit", FAULT_upload_forged, FAULT_upload_forged, false}},
@@ -64,6 +67,22 @@ static bool caught(struct enumeration *enumeration, enum scrip_defect defect)
     return found;
 }
 
+/* One case with the defect, followed line by line. */
+static int follow(struct enumeration *enumeration, enum scrip_defect defect, const char *text)
+{
+    struct one_case one;
+    struct violation violation;
+    if (!case_read(&one, text)) {
+        (void)fprintf(stderr, "not a case: %s\n", text);
+        return 2;
+    }
+    enumeration_follow(enumeration);
+    scrip_test_defect = defect;
+    const bool right = enumeration_case(enumeration, &one, &violation);
+    printf("%s\n", right ? "all is right" : violation.why);
+    return right ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *only = argc > 1 ? argv[1] : NULL;
@@ -74,6 +93,9 @@ int main(int argc, char **argv)
         return 1;
     }
     for (int i = 1; i < SCRIP_DEFECT_COUNT; i++) {
+        if (argc > 2 && strcmp(only, scrip_defect_name((enum scrip_defect)i)) == 0) {
+            return follow(enumeration, (enum scrip_defect)i, argv[2]);
+        }
         if (only == NULL || strcmp(only, scrip_defect_name((enum scrip_defect)i)) == 0) {
             tried++;
             missed += !caught(enumeration, (enum scrip_defect)i);

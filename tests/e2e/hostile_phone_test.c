@@ -519,8 +519,8 @@ static int make_scenes(void **state)
     char why[WORLD_SUMMARY] = "";
     (void)state;
     world = calloc(1, sizeof *world);
-    ev2 = scene_make("an12113", why, sizeof why);
-    ev1 = scene_make("ev1", why, sizeof why);
+    ev2 = scene_make("an12113", false, why, sizeof why);
+    ev1 = scene_make("ev1", false, why, sizeof why);
     if (ev2 == NULL || ev1 == NULL) {
         print_error("scene: %s\n", why);
         return 1;

@@ -159,6 +159,10 @@ static bool happens(struct world *world, struct phone *phone)
     case FAULT_card_restored:
         restore_card(world);
         return true;
+    case FAULT_commit_flushes:
+        world->flushes = 10;
+        world->cheated = world->cheated || world->scene->layout.purse.sm == SCRIP_DESFIRE_SM_EV1;
+        return true;
     case FAULT_commit_early:
         commit_early(world);
         return true;
@@ -224,6 +228,10 @@ static bool phone_step(struct world *world, struct phone *phone)
     scrip_relay_next(relay, world->now_ms, &ask);
     if (ask.want != SCRIP_RELAY_WANT_DONE && ask.want != SCRIP_RELAY_WANT_SLEEP && !happens(world, phone)) {
         return false;
+    }
+    if (world->flushes > 0 && ask.want == SCRIP_RELAY_WANT_COMMAND && ask.bytes.len > 1 && ask.bytes.at[1] == 0xA7) {
+        world->flushes--;
+        commit_early(world);
     }
     if (is_lost(world, &ask)) {
         phone->gone = true;

@@ -118,6 +118,8 @@ static enum scrip_status keep_preamble(struct scene *scene, const struct phone *
 /* A top-up and a debit that go well, so that logs, counters and books are not those of a new card. */
 static enum scrip_status live_a_little(struct scene *scene, struct world *world)
 {
+    scene->balance = SCENE_BALANCE;
+    scene->debited = SCENE_DEBITED;
     world_order(world, "before", SCRIP_KIND_TOPUP, FIRST_AMOUNT);
     struct phone *phone = world_phone(world, "before");
     if (phone == NULL || world->broken) {
@@ -172,7 +174,20 @@ static enum scrip_status keep_card(struct scene *scene, struct world *world)
     return world_terminal_image(world, &scene->journal, &scene->journal_size);
 }
 
-static enum scrip_status play(struct scene *scene, struct world *world, struct plan *plan)
+/* Nothing but a look at the balance. */
+static enum scrip_status stay_fresh(struct scene *scene, struct world *world)
+{
+    world_order(world, "before", SCRIP_KIND_READ, 0);
+    struct phone *phone = world_phone(world, "before");
+    if (phone == NULL || world->broken) {
+        return SCRIP_E_STATE;
+    }
+    world_phone_run(world, phone);
+    SCRIP_TRY(keep_preamble(scene, phone));
+    return world_state(world, "before") == SCRIP_STATE_DONE ? SCRIP_OK : SCRIP_E_STATE;
+}
+
+static enum scrip_status play(struct scene *scene, struct world *world, struct plan *plan, bool fresh)
 {
     const struct world_options ordinary = {false, false};
     SCRIP_TRY(make_keys(scene));
@@ -188,7 +203,7 @@ static enum scrip_status play(struct scene *scene, struct world *world, struct p
     world_card_begin(world, &ordinary);
     SCRIP_TRY(enrol(scene, world));
     SCRIP_TRY(personalise(scene, world));
-    SCRIP_TRY(live_a_little(scene, world));
+    SCRIP_TRY(fresh ? stay_fresh(scene, world) : live_a_little(scene, world));
     SCRIP_TRY(keep_card(scene, world));
     struct scrip_ledger_card card;
     SCRIP_TRY(scrip_ledger_card_get(world->ledger, scene->uid, &card));
@@ -197,7 +212,7 @@ static enum scrip_status play(struct scene *scene, struct world *world, struct p
     return keep_database(scene, world->path);
 }
 
-struct scene *scene_make(const char *profile, char *why, size_t why_cap)
+struct scene *scene_make(const char *profile, bool fresh, char *why, size_t why_cap)
 {
     struct scene *scene = calloc(1, sizeof *scene);
     struct world *world = calloc(1, sizeof *world);
@@ -207,7 +222,7 @@ struct scene *scene_make(const char *profile, char *why, size_t why_cap)
         (void)snprintf(scene->profile, sizeof scene->profile, "%s", profile);
         status = scrip_desfire_profile_make(profile, &scene->layout);
         if (status == SCRIP_OK) {
-            status = play(scene, world, plan);
+            status = play(scene, world, plan, fresh);
             world_end(world);
             scrip_response_free(&world->response);
         }

@@ -233,15 +233,15 @@ static int64_t debits_of(struct world *world)
         world_fail(world, "the debits cannot be counted");
         return 0;
     }
-    debited -= SCENE_DEBITED;
+    debited -= world->scene->debited;
     if (open != 0) {
         world_fail(world, "%u debits are still open at the gate", open);
     }
     if (debited != world->opened + world->unopened) {
         world_fail(world, "the gate took %lld and opened for %lld", (long long)debited, (long long)world->opened);
     }
-    if (merchant.balance - SCENE_DEBITED != debited) {
-        world_fail(world, "the merchant has %lld of %lld", (long long)(merchant.balance - SCENE_DEBITED),
+    if (merchant.balance - world->scene->debited != debited) {
+        world_fail(world, "the merchant has %lld of %lld", (long long)(merchant.balance - world->scene->debited),
                    (long long)debited);
     }
     return debited;
@@ -264,7 +264,7 @@ static void check_card(struct world *world)
         return;
     }
     check_orders(world, &sums, card.held);
-    const int64_t wanted = SCENE_BALANCE + sums.on_card - debits_of(world);
+    const int64_t wanted = world->scene->balance + sums.on_card - debits_of(world);
     const int64_t off = balance - wanted;
     if (off != 0 && !(card.held && sums.open > 0 && off == sums.open)) {
         world_fail(world, "the card has %d, orders and debits make it %lld", balance, (long long)wanted);

@@ -209,10 +209,12 @@ static void send_forgery(struct world *world, const uint8_t *body)
     if (scrip_journal_line_decode(scrip_bytes(body, SCRIP_JOURNAL_LINE), &line) == SCRIP_OK &&
         line.state == SCRIP_JOURNAL_CONFIRMED && line.has_tmv) {
         line.amount += 1000;
+        scrip_put_le32(line.record + 12, (uint32_t)line.amount);
         line.sequence += 1000;
         line.tmc += 1000;
         scrip_journal_line_encode(&line, forged);
         (void)send_lines(world, forged, 1);
+        world_note(world, "forgery: %.*s", (int)world->response.body_len, (const char *)world->response.body);
     }
 }
 

@@ -16,7 +16,7 @@ struct counted {
 static struct scene *given_scene(const char *profile)
 {
     char why[WORLD_SUMMARY] = "";
-    struct scene *scene = scene_make(profile, why, sizeof why);
+    struct scene *scene = scene_make(profile, false, why, sizeof why);
     if (scene == NULL) {
         fail_msg("scene %s: %s", profile, why);
     }

@@ -139,6 +139,7 @@ static void forget_case(struct world *world)
     world->depth = 0;
     world->phones_run = world->held_in = 0;
     world->lose = LOSE_NOTHING;
+    world->flushes = 0;
     world->committing = world->restored = world->tampered = false;
     world->denied_at = UINT32_MAX;
     world->instance = 0;

@@ -54,6 +54,8 @@ struct scene {
     uint32_t card_size;
     uint8_t *journal; /* image of the terminal's */
     uint32_t journal_size;
+    int32_t balance;   /* on the card, minor units */
+    int64_t debited;   /* that the gate had taken by then */
     uint32_t tmc;      /* of the card, as the ledger knows it */
     uint8_t *database; /* bytes of the SQLite file */
     size_t database_len;
@@ -144,7 +146,8 @@ struct world {
         LOSE_BATCH,  /* the first phone is lost when it has the batch with the money */
         LOSE_REPORT, /* the first phone is lost when the card has carried it out */
     } lose;
-    bool committing; /* CommitTransaction was sent */
+    unsigned flushes; /* that the phone will still commit */
+    bool committing;  /* CommitTransaction was sent */
     struct terminal *terminal;
 
     /* what the shop made, and what has happened */
@@ -265,8 +268,10 @@ void world_check(struct world *world);
 
 /* ---- scene.c ---- */
 
-/** Personalise a card, enrol it, top it up and debit it once. @return NULL: `why` says what failed */
-struct scene *scene_make(const char *profile, char *why, size_t why_cap);
+/** Personalise a card, enrol it, top it up and debit it once.
+ *  @param fresh  leave out top-up and debit
+ *  @return NULL: `why` says what failed */
+struct scene *scene_make(const char *profile, bool fresh, char *why, size_t why_cap);
 void scene_free(struct scene *scene);
 
 #endif
