@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define SETTINGS_MAX     32U
+#define OPERATOR_KEY_MIN 16U
 #define OPERATOR_KEY_MAX 128U
 #define DAY_MS           86400000ULL
 #define CERTIFICATE_DAYS 365U
@@ -136,13 +137,24 @@ static bool make_operator_key(const char *path)
     return close(fd) == 0 && ok;
 }
 
+/* A key that was cut off would be another key, and a short one can be guessed. */
+static int check_operator_key(struct serve *serve, const char *from)
+{
+    const size_t len = strlen(serve->operator_key);
+    return len >= OPERATOR_KEY_MIN && len < sizeof serve->operator_key - 1
+               ? TOOL_OK
+               : tool_fail_status(serve->tool, SCRIP_E_FORMAT,
+                                  "the operator's key of %s, which must have %u to %u characters", from,
+                                  OPERATOR_KEY_MIN, OPERATOR_KEY_MAX - 2U);
+}
+
 static int load_operator_key(struct serve *serve)
 {
     const char *path = setting(serve, "operator-key-file", NULL);
     if (path == NULL) {
         const char *env = getenv("SCRIP_OPERATOR_KEY");
         (void)snprintf(serve->operator_key, sizeof serve->operator_key, "%s", env == NULL ? "" : env);
-        return TOOL_OK;
+        return env == NULL ? TOOL_OK : check_operator_key(serve, "SCRIP_OPERATOR_KEY");
     }
     if (access(path, F_OK) != 0 && make_operator_key(path)) {
         tool_note(serve->tool, "%s: a new key for the operator was made", path);
@@ -156,7 +168,7 @@ static int load_operator_key(struct serve *serve)
     }
     (void)fclose(file);
     serve->operator_key[strcspn(serve->operator_key, "\r\n")] = '\0';
-    return TOOL_OK;
+    return check_operator_key(serve, path);
 }
 
 /* ---- opening ---- */
@@ -280,6 +292,11 @@ static void catch_signals(void)
     (void)sigaction(SIGINT, &action, NULL);
 }
 
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
 static void say_ready(struct serve *serve)
 {
     char url[128];
@@ -289,6 +306,10 @@ static void say_ready(struct serve *serve)
     const unsigned port = scrip_http_port(serve->http);
     (void)snprintf(url, sizeof url, "%s://%s%s%s:%u", tls ? "https" : "http", v6 ? "[" : "", address, v6 ? "]" : "",
                    port);
+    if (!tls && !is_loopback(address)) {
+        tool_note(serve->tool,
+                  "without TLS: keys and tokens can be read on the way; give --cert, or put a proxy in front");
+    }
     tool_put(serve->tool, "url", json_string(url));
     tool_put(serve->tool, "address", json_string(address));
     tool_put(serve->tool, "port", json_integer(port));

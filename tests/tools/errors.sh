@@ -123,6 +123,20 @@ refused "over the air: wrong key" 1 key "key offered is not the key on the card"
 untouched "no session was begun"
 refused "a key file that is not there" 1 file "nowhere.key" "$SCRIP" order list --server "$URL" --api-key-file nowhere.key
 
+printf 'short\n' >short.key
+refused "an operator's key that can be guessed" 1 file "16 to 126 characters" "$SCRIP" serve --port 0 --ledger other.db \
+    $(store issuer.keys) --operator-key-file short.key
+(
+    "$SCRIP" serve --port 0 --listen 0.0.0.0 --ledger other.db $(store issuer.keys) >out 2>err &
+    for _ in $(seq 50); do
+        grep -q listening out && break
+        sleep 0.1
+    done
+    kill $!
+    wait $!
+)
+is "a server that is open to the network without TLS says so" 1 "$(grep -c "without TLS" err)"
+
 stop_server
 refused "a server that is not there: network" 1 network "could not be reached" \
     "$SCRIP" order show a1 --server "$URL" --api-key-file operator.key
