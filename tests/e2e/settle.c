@@ -107,7 +107,8 @@ static void pay(struct world *world)
 /* Once through everything that customers, terminals and phones do anyway. @return nothing is left to do */
 static bool settle_once(struct world *world, int round)
 {
-    const bool last_chance = round > 0; /* for journals that are withheld */
+    const bool last_chance = round > 0;               /* for journals that are withheld */
+    world->flushes = round >= 3 ? 0 : world->flushes; /* an honest phone at last */
     revive_phones(world);
     (void)upload(world, last_chance);
     if (world->expired) {
