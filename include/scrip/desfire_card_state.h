@@ -31,7 +31,7 @@ struct scrip_desfire_change {
     uint8_t kind;    /* enum change_kind in card.h; 0: none */
     bool debited;    /* value: a Debit was among the changes */
     bool limited;    /* value: a LimitedCredit was */
-    uint16_t record; /* records: number of the record that UpdateRecord changes */
+    uint32_t record; /* records: number of the record that UpdateRecord changes */
     int32_t value;   /* value: after the changes so far */
     uint32_t debits; /* value: their sum */
 };

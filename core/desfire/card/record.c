@@ -189,7 +189,7 @@ uint8_t desfire_update_record(struct scrip_desfire_card *card, struct command *c
     chain_write(card, scrip_get_le16(file->is.data), spare_offset(&records) + offset, cmd->data.at, cmd->data.len);
     struct scrip_desfire_change *change = transaction_change(card, file);
     change->kind = CHANGE_UPDATE;
-    change->record = (uint16_t)number;
+    change->record = number;
     return DF_OK;
 }
 

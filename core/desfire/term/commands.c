@@ -97,14 +97,16 @@ enum scrip_status scrip_desfire_set_configuration(struct scrip_desfire_term *ter
 {
     uint8_t memory[41];
     struct scrip_buf params = SCRIP_BUF_OF(memory);
+    const bool to_lrp =
+        option == 5 && data.len > 4 && (data.at[4] & 2U) != 0 && term->session.sm != SCRIP_DESFIRE_SM_LRP;
     SCRIP_TRY(scrip_buf_add_u8(&params, option));
     SCRIP_TRY(scrip_buf_add_bytes(&params, data));
     const struct scrip_desfire_call call = {
         .cmd = CMD_SET_CONFIGURATION,
         .comm = SCRIP_DESFIRE_COMM_BY_TABLE,
         .params = scrip_buf_bytes(&params),
-        .unknown_len = option == 2,                                       /* an ATS says its own length */
-        .own_key = option == 5 && data.len > 4 && (data.at[4] & 2U) != 0, /* to LRP: the session is over, no MAC */
+        .unknown_len = option == 2, /* an ATS says its own length */
+        .own_key = to_lrp,          /* the session is over, no MAC */
     };
     const enum scrip_status status = scrip_desfire_term_ask(term, batch, &call);
     scrip_wipe(memory, sizeof memory); /* option 01 is a key */

@@ -401,6 +401,8 @@ static void lrp_carries_the_same_commands(void **state)
     does(h, scrip_desfire_set_configuration(&h->term, &h->batch, 5, SCRIP_BYTES_OF(capabilities)));
     assert_false(scrip_desfire_term_in_session(&h->term));
     assert_ok(authenticate(h, SCRIP_DESFIRE_SM_LRP, &picc, 0, true));
+    does(h, scrip_desfire_set_configuration(&h->term, &h->batch, 5, SCRIP_BYTES_OF(capabilities))); /* no change */
+    assert_true(scrip_desfire_term_in_session(&h->term));
     does(h, scrip_desfire_create_application(&h->term, &h->batch, &application));
     does(h, scrip_desfire_select_application(&h->term, &h->batch, aid));
     (void)given_own_keys(h, &lrp);
