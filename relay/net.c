@@ -165,6 +165,28 @@ void relay_net_close(struct relay_net *net)
     free(net);
 }
 
+/* ---- Certificates ------------------------------------------------------------------------------------------------ */
+
+/* What CURLINFO_SSL_VERIFYRESULT says of dates: a bit each with GnuTLS, a number each with OpenSSL. */
+bool scrip_relay_certificate_dated(long verify)
+{
+    const long gnutls_not_yet = 0x200;
+    const long gnutls_expired = 0x400;
+    const long openssl_not_yet = 9;
+    const long openssl_expired = 10;
+    return verify == openssl_not_yet || verify == openssl_expired || (verify & (gnutls_not_yet | gnutls_expired)) != 0;
+}
+
+static const char *why_unanswered(const struct relay_net *net, CURLcode done)
+{
+    long verify = 0;
+    curl_easy_getinfo(net->curl, CURLINFO_SSL_VERIFYRESULT, &verify);
+    if (done == CURLE_PEER_FAILED_VERIFICATION && scrip_relay_certificate_dated(verify)) {
+        return SCRIP_RELAY_CERTIFICATE_DATED;
+    }
+    return net->error[0] != '\0' ? net->error : curl_easy_strerror(done);
+}
+
 /* ---- The request ------------------------------------------------------------------------------------------------- */
 
 void relay_net_post(struct relay_net *net, const char *path, struct scrip_bytes body, bool resume,
@@ -191,7 +213,7 @@ void relay_net_post(struct relay_net *net, const char *path, struct scrip_bytes 
     net->error[0] = '\0';
     const CURLcode done = curl_easy_perform(net->curl);
     if (done != CURLE_OK) {
-        http->error = net->error[0] != '\0' ? net->error : curl_easy_strerror(done);
+        http->error = why_unanswered(net, done);
         return;
     }
     long code = 0;

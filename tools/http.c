@@ -1,6 +1,7 @@
 /* http.c: JSON requests to the server, repeated while the network fails: every request of the API may be. */
 #include "common.h"
 #include <curl/curl.h>
+#include <scrip/relay.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,9 +121,7 @@ static int fail_curl(struct tool *tool, CURL *curl, CURLcode code, const char *d
 {
     long verify = 0;
     curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verify);
-    const bool dated = code == CURLE_PEER_FAILED_VERIFICATION &&
-                       (strstr(detail, "expired") != NULL || strstr(detail, "not yet") != NULL ||
-                        strstr(detail, "not activated") != NULL);
+    const bool dated = code == CURLE_PEER_FAILED_VERIFICATION && scrip_relay_certificate_dated(verify);
     return tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_NETWORK,
                                                   .problem = dated ? TOOL_PROBLEM_CLOCK : TOOL_PROBLEM_NETWORK,
                                                   .what = what,

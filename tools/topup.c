@@ -292,7 +292,8 @@ static int say_outcome(struct topup *topup)
         return say_incomplete(topup);
     case SCRIP_RELAY_UNREACHED:
         failure.status = SCRIP_E_NETWORK;
-        failure.problem = TOOL_PROBLEM_NETWORK;
+        failure.problem =
+            strcmp(failure.detail, SCRIP_RELAY_CERTIFICATE_DATED) == 0 ? TOOL_PROBLEM_CLOCK : TOOL_PROBLEM_NETWORK;
         break;
     default:
         failure.status = SCRIP_E_NETWORK;

@@ -219,4 +219,12 @@ struct scrip_relay_run {
  *          sent to the card since); SCRIP_E_MEMORY */
 enum scrip_status scrip_relay_run(const struct scrip_relay_run *run, struct scrip_relay *relay);
 
+/** scrip_relay_why, when no server was reached because its certificate is not valid at this time: most often the clock
+ *  here is wrong. */
+#define SCRIP_RELAY_CERTIFICATE_DATED "the server's certificate is not valid at this time"
+
+/** Is it the dates of a certificate that its verification failed on? @param verify  libcurl's CURLINFO_SSL_VERIFYRESULT
+ */
+bool scrip_relay_certificate_dated(long verify);
+
 #endif

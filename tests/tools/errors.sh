@@ -138,6 +138,20 @@ refused "an operator's key that can be guessed" 1 file "16 to 126 characters" "$
 is "a server that is open to the network without TLS says so" 1 "$(grep -c "without TLS" err)"
 
 stop_server
+/usr/bin/python3 "$(dirname "$0")/expired.py" old.pem old.key
+"$SCRIP" serve --port 0 --ledger book.db $(store issuer.keys) --operator-key-file operator.key --cert old.pem \
+    --cert-key old.key --json >old.json 2>/dev/null &
+server_pid=$!
+for _ in $(seq 100); do
+    OLD=$(jq -r '.url // empty' old.json 2>/dev/null)
+    [ -n "$OLD" ] && break
+    sleep 0.1
+done
+refused "a certificate of another time: clock skew" 1 clock "does not agree" \
+    "$SCRIP" order show a1 --server "$OLD" --ca old.pem --api-key-file operator.key
+refused "and so for the phone" 1 clock "does not agree" "$SCRIP" topup --reader card:carol.card --order g2 \
+    --token-file g2.token --state g2.state --server "$OLD" --ca old.pem --taps 1 --give-up 1
+stop_server
 refused "a server that is not there: network" 1 network "could not be reached" \
     "$SCRIP" order show a1 --server "$URL" --api-key-file operator.key
 refused "no reader of that name" 1 reader "reader" "$SCRIP" balance --reader nonsense:1 $(store gate.keys)
