@@ -204,9 +204,19 @@ static enum scrip_status place_clear(struct scrip_ledger *ledger, struct card_ro
     return SCRIP_OK;
 }
 
+/* A debit that proves its place takes it from one whose terminal only claimed it. Where the claim was right, the next
+ * transaction names it, and the chain tells. */
 static enum scrip_status place_check(struct scrip_ledger *ledger, struct card_row *card,
                                      const struct scrip_ledger_debit *d, const char **wrong)
 {
+    struct debit_row other;
+    const enum scrip_status status = debit_find(ledger, STORE_DEBIT_BY_TMC, card->number, d->tmc, &other);
+    if (status == SCRIP_OK && other.state == STATE_BOOKED && !other.d.tmv_ok) {
+        other.d.has_tmc = false;
+        SCRIP_TRY(debit_settle(ledger, other.n, STATE_BOOKED, &other.d));
+    } else if (status != SCRIP_OK && status != SCRIP_E_NOT_FOUND) {
+        return status;
+    }
     SCRIP_TRY(place_clear(ledger, card, d->tmc, wrong));
     return *wrong == NULL ? chain_check(ledger, card, d, wrong) : SCRIP_OK;
 }

@@ -76,6 +76,27 @@ static void a_gap_comes_back_when_the_log_proves_its_debit(void **state)
     desk_commit(d);
 }
 
+static void a_proved_debit_takes_its_place_from_one_that_only_claimed_it(void **state)
+{
+    struct desk *d = *state;
+    desk_begin(d);
+    confirmed(d->ledger, "o1", ALICE, 1000);
+    const struct scrip_ledger_debit honest = debit_line(ALICE, 1, 2, 10);
+    const struct scrip_ledger_debit squatter = unanswered(debit_line(ALICE, 2, 3, 250), 2, 1); /* 3 is its true place */
+    assert_int_equal(taken(d->ledger, &squatter), SCRIP_DEBIT_WAITING);
+    const struct scrip_settle_record topup = {.value = 1000, .reference = 1};
+    struct scrip_settle_evidence reads = session_reads(d->ledger, ALICE, 3, &topup, 1);
+    reads.debit_count = 2;
+    memcpy(reads.debits[0], honest.record, 16);
+    memcpy(reads.debits[1], squatter.record, 16);
+    assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_UNDECIDED);
+    assert_int_equal(taken(d->ledger, &honest), SCRIP_DEBIT_BOOKED);
+    assert_false(card_now(d->ledger, ALICE).held);
+    assert_int_equal(card_now(d->ledger, ALICE).card_float, 740);
+    assert_book(d->ledger);
+    desk_commit(d);
+}
+
 /* Its debit before this one was named with the reference of an issue that never reached the card. */
 static void a_reference_under_a_terminal_s_own_name_proves_no_topup(void **state)
 {
@@ -98,6 +119,7 @@ int main(void)
         LAW(a_booked_debit_that_comes_again_as_unanswered_is_not_paid_twice),
         LAW(a_counter_that_only_a_terminal_names_is_not_the_card_s),
         LAW(a_gap_comes_back_when_the_log_proves_its_debit),
+        LAW(a_proved_debit_takes_its_place_from_one_that_only_claimed_it),
         LAW(a_reference_under_a_terminal_s_own_name_proves_no_topup),
     };
     return cmocka_run_group_tests_name("terminals of bad faith", laws, NULL, NULL);
