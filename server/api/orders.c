@@ -251,6 +251,9 @@ static enum scrip_status create_order(struct context *context, const struct orde
         return body->currency != NULL ? SCRIP_OK
                                       : problem(context, SCRIP_PROBLEM_MALFORMED, "a top-up needs its currency");
     }
+    if (strcmp(body->kind, "rekey") == 0 && context->actor != ACTOR_OPERATOR) {
+        return problem(context, SCRIP_PROBLEM_FORBIDDEN, "only an operator changes the keys of a card");
+    }
     const char *wrong = fill_order(context, body, &order);
     if (wrong != NULL) {
         return problem(context, SCRIP_PROBLEM_MALFORMED, wrong);

@@ -255,6 +255,9 @@ static void keys_of_shops_and_terminals_do_their_own_work_only(void **state)
 
     b->bearer = shop;
     given_order(b, "order-1", ALICE, 100);
+    assert_int_equal(
+        ask(b, "POST", "/api/v1/orders", "{\"id\":\"k\",\"card\":\"" ALICE "\",\"kind\":\"rekey\",\"key_version\":1}"),
+        403);
     assert_int_equal(ask(b, "POST", "/api/v1/cards/" ALICE "/hold", "{\"reason\":\"x\"}"), 403);
     assert_problem(b, "FORBIDDEN");
     assert_int_equal(ask(b, "POST", "/api/v1/terminals/54520001/journal", NULL), 403);
