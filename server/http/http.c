@@ -25,6 +25,8 @@
 #define DISCARD_MAX      (1024U * 1024U)
 #define TICK_MAX         256U
 #define DRAIN_MS         5000
+#define LINGER_PART      4 /* of a tick's time */
+#define LINGER_MAX_US    2000
 #define IDLE_MS          100 /* nothing happened for so long: time for housekeeping */
 #define IDLE_DEFAULT_S   75U
 #define CONNECTIONS_MANY 20000U
@@ -55,7 +57,10 @@ struct scrip_http {
     size_t bodies;      /* bytes of all bodies held */
     struct call *queue; /* arrived whole, oldest first; `queue_end` is where the next one goes */
     struct call **queue_end;
-    char *cert; /* PEM texts, owned while the daemon runs */
+    size_t queued;
+    size_t expected; /* answered by the last tick, or queued when it ended */
+    int64_t tick_us; /* what it took */
+    char *cert;      /* PEM texts, owned while the daemon runs */
     char *key;
 };
 
@@ -65,6 +70,7 @@ static void queue_add(struct scrip_http *http, struct call *call)
 {
     *http->queue_end = call;
     http->queue_end = &call->next;
+    http->queued++;
 }
 
 static struct call *queue_take(struct scrip_http *http)
@@ -75,6 +81,7 @@ static struct call *queue_take(struct scrip_http *http)
         http->queue_end = &http->queue;
     }
     call->next = NULL;
+    http->queued--;
     return call;
 }
 
@@ -87,6 +94,7 @@ static void queue_forget(struct scrip_http *http, const struct call *call)
     if (*at != NULL) {
         *at = call->next;
         http->queue_end = call->next == NULL ? at : http->queue_end;
+        http->queued--;
     }
 }
 
@@ -312,6 +320,31 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
 
 /* ---- the loop ---- */
 
+static int64_t monotonic_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Whom the last tick answered comes back in a moment. Starting the next one without them would leave the clients in two
+ * groups that wait for each other's commits; waiting for them, for a small part of what a tick takes, makes one group
+ * with half the commits. */
+static void linger(struct scrip_http *http)
+{
+    const int64_t patience = http->tick_us / LINGER_PART < LINGER_MAX_US ? http->tick_us / LINGER_PART : LINGER_MAX_US;
+    const int64_t until = monotonic_us() + patience;
+    int64_t left = patience;
+    while (http->queue != NULL && http->queued < http->expected && left > 0) {
+        struct pollfd ready = {.fd = http->epoll, .events = POLLIN};
+        const struct timespec wait = {.tv_nsec = left * 1000};
+        if (ppoll(&ready, 1, &wait, NULL) <= 0 || MHD_run(http->daemon) != MHD_YES) {
+            return;
+        }
+        left = until - monotonic_us();
+    }
+}
+
 /* One tick. What is more than fits into it waits for the next. */
 static void run_queue(struct scrip_http *http)
 {
@@ -326,11 +359,14 @@ static void run_queue(struct scrip_http *http)
     if (count == 0) {
         return;
     }
+    const int64_t start = monotonic_us();
     (void)scrip_server_tick(http->config.server, exchanges, count); /* on failure all say 503 */
+    http->tick_us = monotonic_us() - start;
     for (size_t i = 0; i < count; i++) {
         MHD_resume_connection(calls[i]->connection);
     }
     (void)MHD_run(http->daemon); /* send them now rather than after the next wait */
+    http->expected = count + http->queued;
 }
 
 enum scrip_status scrip_http_step(struct scrip_http *http, int timeout_ms)
@@ -351,6 +387,7 @@ enum scrip_status scrip_http_step(struct scrip_http *http, int timeout_ms)
     if (MHD_run(http->daemon) != MHD_YES) {
         return SCRIP_E_NETWORK;
     }
+    linger(http);
     run_queue(http);
     return SCRIP_OK;
 }
