@@ -162,6 +162,8 @@ static void measure_server(const struct bench_options *options, struct fleet *fl
     bench_note(options, "commits of a top-up, alone", (double)rows_transitions(rows) / RECORDED, "");
     load_server_start(&server, fleet);
     load_skip(RECORDED / fleet->cards + 1);
+    const double idle =
+        load_idle_connection_bytes(&server, IDLE);            /* while nothing was freed that could be used again */
     (void)load_run(fleet, &server, 64, options->seconds / 2); /* warm */
     for (size_t i = 0; i < options->rounds; i++) {
         measure_round(options, fleet, &server, rows, i + 1 == options->rounds);
@@ -171,8 +173,7 @@ static void measure_server(const struct bench_options *options, struct fleet *fl
     }
     const double waiting = load_waiting_order_bytes(fleet, &server, 4 * IDLE);
     bench_note(options, "server memory of a waiting order", waiting, "bytes");
-    bench_note(options, "server memory of an idle connection (at most 5120)", load_idle_connection_bytes(&server, IDLE),
-               "bytes");
+    bench_note(options, "server memory of an idle connection (at most 5120)", idle, "bytes");
     load_server_stop(&server);
     rows_free(rows);
     bench_note(options, "HTTP library alone, 64 in flight, same body", yard_http_requests_per_s(options, 64, 330),
