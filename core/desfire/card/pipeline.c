@@ -268,7 +268,7 @@ static uint16_t frame_max(struct scrip_desfire_card *card, const struct command 
         return (uint16_t)limit;
     }
     const size_t block = scrip_block_len(&card->session.enc);
-    return (uint16_t)(limit / block * block);
+    return (uint16_t)(limit < block ? block : limit / block * block); /* never nothing, however small the ATS says */
 }
 
 /* Protect the handler's data: it comes to lie in card->work. @return DF_OK or the refusal */

@@ -120,6 +120,19 @@ static void nineteen_applications_fill_a_frame_in_every_session_without_macs(voi
     assert_int_equal(b->len, 60);
 }
 
+/* An ATS may say 16 bytes a frame, which no cipher block of 16 fits with what goes around it. */
+static void the_smallest_frames_still_move_on(void **state)
+{
+    struct bench *b = *state;
+    assert_df(authenticate_des(b, SCRIP_DESFIRE_SM_EV1, 0, PICC_DES), DF_OK);
+    assert_df(ask(b, CMD_SET_CONFIGURATION, "02 05 70 77 81 02"), DF_OK);
+    given_session(b);
+    assert_df(ask(b, CMD_CREATE_STD_DATA_FILE, "01 03 0000 200000"), DF_OK);
+    assert_df(ask(b, CMD_READ_DATA, "01 000000 000000"), DF_OK);
+    assert_int_equal(b->len, 32);
+    assert_int_equal(b->first_frame, 16);
+}
+
 /* ---- status 0C ---- */
 
 static void nothing_to_commit_is_an_error_like_others(void **state)
@@ -217,6 +230,7 @@ int main(void)
         LIGHT_TEST(light_has_no_ev1_messaging_and_no_dynamic_messages),
         EV3_TEST(a_pair_goes_when_one_of_it_is_deleted),
         EV2_TEST(nineteen_applications_fill_a_frame_in_every_session_without_macs),
+        EV2_TEST(the_smallest_frames_still_move_on),
         EV2_TEST(nothing_to_commit_is_an_error_like_others),
         EV2_TEST(the_counter_never_passes_its_limit),
         EV3_TEST(dynamic_messaging_does_nothing_before_it_is_set_up),
