@@ -8,7 +8,9 @@
  * all.
  * 2. Is the card the card we know? Its TMC never falls. One below what was known when this session began is an older
  *    image; one below what became known since is merely an older message. Its newest committed top-up is in its log.
- * 3. Does the record say so? It is written by the same commit as the value, under a reference that is used once. */
+ * 3. Is the log one that only grew? Personalisation begins it with a record, so one without any was cleared: what is
+ *    missing there is no absence.
+ * 4. Does the record say so? It is written by the same commit as the value, under a reference that is used once. */
 #include <scrip/defect.h>
 #include <scrip/settle.h>
 
@@ -56,6 +58,22 @@ static bool is_opening(const struct scrip_settle_record *record)
     return record->reference == 0 && time != 0;
 }
 
+/* Was the log cleared? A log that has never been full still has the record that it was begun with, so one without that
+ * and without any top-up has lost them. What may be in it is the empty record of a flush, which a phone can commit
+ * where messaging leaves CommitTransaction without a MAC. A log that was read in part does not tell. */
+static bool log_was_cleared(const struct scrip_settle_evidence *evidence)
+{
+    if (!evidence->has_log || evidence->log_partial || evidence->log_count >= evidence->log_capacity) {
+        return false;
+    }
+    for (unsigned i = 0; i < evidence->log_count && i < SCRIP_SETTLE_LOG_MAX; i++) {
+        if (reference_of(&evidence->log[i]) != 0 || is_opening(&evidence->log[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Would the issue's record still be there if it had been written? Yes while nothing was overwritten yet, or while
  * something older is still there.
  *
@@ -90,7 +108,7 @@ static bool log_lacks(const struct scrip_settle_evidence *evidence, uint32_t com
     return !evidence->log_partial || !log_knows_the_future(evidence, committed);
 }
 
-/* Steps 1 and 2, for any session. UNDECIDED: nothing is wrong with it. */
+/* Steps 1 to 3, for any session. UNDECIDED: nothing is wrong with it. */
 static struct scrip_settle_judgement judge_session(const struct scrip_settle_issue *issue,
                                                    const struct scrip_settle_evidence *evidence)
 {
@@ -104,6 +122,10 @@ static struct scrip_settle_judgement judge_session(const struct scrip_settle_iss
         if (evidence->tmc < issue->tmc_highest) {
             return say(SCRIP_EVENT_STALE, "the card has gone on since these answers were read");
         }
+    }
+    if (log_was_cleared(evidence)) {
+        return say(issue->marked && issue->reference != 0 ? SCRIP_EVENT_CHEATED : SCRIP_EVENT_CONTRADICTION,
+                   "the log of top-ups was cleared: not even its first record is left");
     }
     if (evidence->has_log && log_knows_the_future(evidence, issue->card_issue_no)) {
         return say(SCRIP_EVENT_CONTRADICTION, "the card's log has a reference that was never issued to it");

@@ -12,10 +12,11 @@ static unsigned log_count_of(const struct scrip_settle_reads *reads, const uint8
     return count;
 }
 
-/* Would the entry still be there? Its time stands in bytes 4 to 11, BCD, so it compares as text does. */
+/* Would the entry still be there? Its time stands in bytes 4 to 11, BCD, so it compares as text does. Personalisation
+ * begins the log with an entry: an empty one was cleared, and tells nothing. */
 static bool log_reaches(const struct scrip_settle_reads *reads, const uint8_t record[16])
 {
-    if (reads->log_count < reads->log_capacity) {
+    if (reads->log_count > 0 && reads->log_count < reads->log_capacity) {
         return true;
     }
     for (unsigned i = 0; i < reads->log_count && i < SCRIP_SETTLE_LOG_MAX; i++) {

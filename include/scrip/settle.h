@@ -61,7 +61,7 @@ enum scrip_settle_state {
     EVENT(ISSUE, "a batch with the credit is about to leave")                                                          \
     EVENT(PROOF_COMMIT, "the card proves that it committed")                                                           \
     EVENT(PROOF_NONE, "the card proves that it did not and will not commit")                                           \
-    EVENT(CHEATED, "the card committed early: the record lacks its mark")                                              \
+    EVENT(CHEATED, "the card committed early: the record lacks its mark, or the log was cleared")                      \
     EVENT(CONTRADICTION, "verified card data contradicts the book")                                                    \
     EVENT(ROLLBACK, "the card is older than what was seen of it before")                                               \
     EVENT(STALE, "evidence of a session that something newer has overtaken")                                           \
@@ -205,7 +205,8 @@ struct scrip_settle_evidence {
     uint32_t tmc;
     bool tmv_ok; /**< BATCH, TERMINAL: the TMV verifies over the rebuilt TMI */
 
-    bool has_log;         /**< the top-up log was read completely (an empty one: log_count 0) */
+    bool has_log;         /**< the top-up log was read, or is known to be empty: log_count 0, log_partial false. A log
+                             of ours is never empty: that one was cleared */
     bool log_partial;     /**< only the newest `log_count` records were read */
     uint8_t log_capacity; /**< records that the file can show */
     uint8_t log_count;
@@ -237,8 +238,9 @@ struct scrip_settle_judgement {
 struct scrip_settle_judgement scrip_settle_judge(const struct scrip_settle_issue *issue,
                                                  const struct scrip_settle_evidence *evidence);
 
-/** Judge what a session shows of a card that has nothing outstanding: ROLLBACK, CONTRADICTION, STALE, or UNDECIDED
- * (there is nothing to decide: the card is as the book says). `issue->reference` is 0, the other fields as above. */
+/** Judge what a session shows of a card, whatever is outstanding: ROLLBACK, CONTRADICTION, STALE, or UNDECIDED (the
+ * card is as the book says). `issue->reference` is 0 if nothing is outstanding; else CHEATED is possible as well:
+ * scrip_settle_judge would say the same. */
 struct scrip_settle_judgement scrip_settle_judge_card(const struct scrip_settle_issue *issue,
                                                       const struct scrip_settle_evidence *evidence);
 

@@ -22,6 +22,13 @@ static void add_topups(const struct scrip_purse_log *log, struct scrip_settle_ev
     }
 }
 
+/* That there are records proves nothing without them. */
+static void add_topup_count(const struct scrip_desfire_facts *facts, struct scrip_settle_evidence *evidence)
+{
+    evidence->has_log = facts->topup_count == 0;
+    evidence->log_capacity = SCRIP_PURSE_LOG_RECORDS;
+}
+
 static void add_debits(const struct scrip_purse_log *log, struct scrip_settle_evidence *evidence)
 {
     evidence->has_debits = log->whole;
@@ -35,6 +42,8 @@ static void add_logs(const struct scrip_desfire_facts *facts, struct scrip_settl
 {
     if ((facts->has & SCRIP_FACT_TOPUPS) != 0) {
         add_topups(&facts->topups, evidence);
+    } else if ((facts->has & SCRIP_FACT_TOPUP_COUNT) != 0) {
+        add_topup_count(facts, evidence);
     }
     if ((facts->has & SCRIP_FACT_DEBITS) != 0) {
         add_debits(&facts->debits, evidence);

@@ -2,8 +2,8 @@
 
 #include "../token.h"
 
-#include <scrip/desfire.h>
 #include <scrip/defect.h>
+#include <scrip/desfire.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,6 +77,7 @@ enum scrip_status ota_restart(struct ota *ota, unsigned version)
         .restarts = (uint8_t)(old.restarts + 1U),
         .attempt = old.attempt,
         .newest_only = old.newest_only,
+        .count_only = old.count_only,
         .refused_cmd = old.refused_cmd,
         .refused_sw = old.refused_sw,
         .key_version = (uint8_t)version,

@@ -57,6 +57,7 @@ struct session {
     uint8_t refused_cmd; /* what the phone reported as refused before this session was begun; 0: nothing */
     uint16_t refused_sw;
     bool newest_only;   /* the card refused to show the second newest top-up */
+    bool count_only;    /* … and the newest: ask how many there are */
     uint32_t issue_no;  /* the card's newest issue number when part 2 was made */
     uint32_t tmc_floor; /* its highest TMC then */
     uint32_t reference; /* of the issue whose batch was sent; 0: none */

@@ -4,20 +4,22 @@
 
 #define FLAG_SETTLED     1U
 #define FLAG_NEWEST_ONLY 2U
+#define FLAG_COUNT_ONLY  4U
 
 enum scrip_status session_save(const struct session *session, const struct scrip_desfire_tap *tap,
                                struct scrip_buf *out)
 {
     const size_t id_len = strlen(session->order_id);
-    const uint8_t head[] = {
-        session->stage,
-        session->restarts,
-        session->key_version,
-        session->attempt,
-        session->reads,
-        session->proof_role,
-        (uint8_t)((session->settled ? FLAG_SETTLED : 0U) | (session->newest_only ? FLAG_NEWEST_ONLY : 0U)),
-        (uint8_t)id_len};
+    const uint8_t head[] = {session->stage,
+                            session->restarts,
+                            session->key_version,
+                            session->attempt,
+                            session->reads,
+                            session->proof_role,
+                            (uint8_t)((session->settled ? FLAG_SETTLED : 0U) |
+                                      (session->newest_only ? FLAG_NEWEST_ONLY : 0U) |
+                                      (session->count_only ? FLAG_COUNT_ONLY : 0U)),
+                            (uint8_t)id_len};
     SCRIP_TRY(scrip_buf_add(out, head, sizeof head));
     SCRIP_TRY(scrip_buf_add(out, session->order_id, id_len));
     SCRIP_TRY(scrip_buf_add_le(out, session->issue_no, 4));
@@ -48,6 +50,7 @@ enum scrip_status session_load(struct session *session, struct scrip_bytes *in)
         .proof_role = head.at[5],
         .settled = (head.at[6] & FLAG_SETTLED) != 0,
         .newest_only = (head.at[6] & FLAG_NEWEST_ONLY) != 0,
+        .count_only = (head.at[6] & FLAG_COUNT_ONLY) != 0,
         .issue_no = scrip_get_le32(numbers.at),
         .tmc_floor = scrip_get_le32(numbers.at + 4),
         .reference = scrip_get_le32(numbers.at + 8),

@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include <scrip/defect.h>
+#include <scrip/desfire.h>
 #include <string.h>
 
 static bool is_random_id(const struct ota *ota)
@@ -119,8 +120,8 @@ unsigned ota_topups_wanted(const struct ota *ota)
 enum scrip_status ota_ask_reads(struct ota *ota)
 {
     /* The top-up log comes last: with short codes it may take several frames and then ends its batch. */
-    static const uint8_t order[] = {SCRIP_READ_BALANCE, SCRIP_READ_TMAC, SCRIP_READ_HEADER, SCRIP_READ_DEBITS,
-                                    SCRIP_READ_TOPUPS};
+    static const uint8_t order[] = {SCRIP_READ_TOPUP_COUNT, SCRIP_READ_BALANCE, SCRIP_READ_TMAC,
+                                    SCRIP_READ_HEADER,      SCRIP_READ_DEBITS,  SCRIP_READ_TOPUPS};
     for (size_t i = 0; i < sizeof order; i++) {
         if ((ota->session.reads & order[i]) == 0) {
             continue;
@@ -143,7 +144,8 @@ static bool can_harvest(const struct ota *ota)
 
 static enum scrip_status ask_evidence(struct ota *ota)
 {
-    ota->session.reads = SCRIP_READ_BALANCE | SCRIP_READ_TMAC | SCRIP_READ_TOPUPS;
+    const unsigned log = ota->session.count_only ? SCRIP_READ_TOPUP_COUNT : SCRIP_READ_TOPUPS;
+    ota->session.reads = (uint8_t)(SCRIP_READ_BALANCE | SCRIP_READ_TMAC | log);
     if (ota->profile.purse.sm == SCRIP_DESFIRE_SM_EV1 && !SCRIP_DEFECT(no_abort_of_pending)) {
         /* CommitTransaction carries no MAC there: what an older session left pending could be committed behind the
          * reads that prove its absence. */
@@ -190,16 +192,40 @@ static enum scrip_status more_reads(struct ota *ota, enum scrip_status taken)
     return ota_go_on(ota, (enum ota_stage)ota->session.stage);
 }
 
+/* Messaging without MACs on commands lets a phone slip ClearRecordFile in front of the commit: the value is on the
+ * card, and an empty log refuses to be read. A session that asks for the number of its records has that under the MAC.
+ */
+static bool may_be_cleared(const struct ota *ota)
+{
+    return ota->profile.purse.sm == SCRIP_DESFIRE_SM_EV1 && !ota->session.count_only &&
+           ota->tap.term.failure.sw == SCRIP_DESFIRE_SW(DF_BOUNDARY_ERROR);
+}
+
 static enum scrip_status evidence_missing(struct ota *ota, enum scrip_status taken)
 {
     if ((ota->tap.facts.has & SCRIP_FACT_CARD) == 0) {
         return not_proved(ota, taken);
     }
-    if (taken == SCRIP_E_CARD && ota_topups_wanted(ota) == 2 && ota->session.restarts < OTA_RESTARTS_MAX) {
+    if (taken != SCRIP_E_CARD || ota->session.restarts >= OTA_RESTARTS_MAX) {
+        return ota_failed(ota, taken);
+    }
+    if (ota_topups_wanted(ota) == 2) {
         ota->session.newest_only = true;
         return ota_restart(ota, ota->session.key_version);
     }
+    if (may_be_cleared(ota)) {
+        ota->session.count_only = true;
+        ota->session.refused_cmd = ota->tap.term.failure.cmd;
+        ota->session.refused_sw = ota->tap.term.failure.sw;
+        return ota_restart(ota, ota->session.key_version);
+    }
     return ota_failed(ota, taken);
+}
+
+/* The log could not be read, and has records: the phone made the refusal up, or the card is broken. */
+static bool refused_for_nothing(const struct ota *ota)
+{
+    return ota->session.count_only && ota->tap.facts.topup_count > 0;
 }
 
 enum scrip_status take_evidence(struct ota *ota, enum scrip_status taken)
@@ -217,6 +243,9 @@ enum scrip_status take_evidence(struct ota *ota, enum scrip_status taken)
         ota->session.settled = true;
         scrip_batch_clear(&ota->batch);
         return ota_next(ota);
+    }
+    if (refused_for_nothing(ota)) {
+        return ota_refused(ota, ota->session.refused_cmd, ota->session.refused_sw);
     }
     evidence_of_session(ota, &evidence);
     const enum scrip_status status = ota_settle(ota, &evidence, &settlement);

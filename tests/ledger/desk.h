@@ -177,7 +177,8 @@ static inline struct scrip_settle_evidence batch_answer(struct scrip_ledger *led
     return evidence;
 }
 
-/** A later session of the newest issue number that has read everything; `records` are the references in the log. */
+/** A later session of the newest issue number that has read everything; `records` are the top-ups in the log, in front
+ * of the record that personalisation began it with. */
 static inline struct scrip_settle_evidence session_reads(struct scrip_ledger *ledger, const uint8_t uid[7],
                                                          uint32_t tmc, const struct scrip_settle_record *records,
                                                          uint8_t count)
@@ -190,11 +191,12 @@ static inline struct scrip_settle_evidence session_reads(struct scrip_ledger *le
                                              .tmc = tmc,
                                              .has_log = true,
                                              .log_capacity = 10,
-                                             .log_count = count,
+                                             .log_count = (uint8_t)(count + 1U),
                                              .has_debits = true};
     for (uint8_t i = 0; i < count; i++) {
         evidence.log[i] = records[i];
     }
+    evidence.log[count].timestamp[0] = 0x20;
     return evidence;
 }
 

@@ -220,6 +220,121 @@ static void a_late_upload_confirms_an_order_whose_card_is_gone(void **state)
     assert_balanced(2000);
 }
 
+/* ---- ClearRecordFile: with EV1 messaging no MAC covers a command ---- */
+
+#define CLEAR_TOPUPS "90EB0000010400"
+#define COMMIT       "90C7000000"
+#define READ_RECORDS 0xBB
+#define WRITE_RECORD 0x3B
+#define ABORT_CODE   0xA7
+#define COMMIT_CODE  0xC7
+
+static void tap_slipping_in(const char *order, uint8_t before, const char *first, const char *second)
+{
+    world.p.slip_before = before;
+    world.p.slip[0] = first;
+    world.p.slip[1] = second;
+    assert_int_equal(phone_topup(&world.p, order), 409);
+    assert_int_equal(world.p.slip_before, 0);
+}
+
+static void assert_held_over(const char *order, int amount, int32_t on_card)
+{
+    assert_string_equal(problem_of_answer(&world.b), "CARD_HELD");
+    assert_state(order, "DISPUTED");
+    assert_int_equal(balance_of_account("DISPUTE"), amount);
+    assert_int_equal(balance_of_account("IN_FLIGHT"), 0);
+    assert_int_equal(phone_balance(&world.p), on_card);
+    assert_int_equal(phone_topup(&world.p, order), 409); /* nothing is issued any more */
+    assert_int_equal(phone_balance(&world.p), on_card);
+}
+
+static void given_decision(const char *order, const char *decision)
+{
+    char path[64];
+    char body[96];
+    (void)snprintf(path, sizeof path, "/api/v1/orders/%s/resolve", order);
+    (void)snprintf(body, sizeof body, "{\"decision\":\"%s\",\"memo\":\"looked at the card\"}", decision);
+    assert_int_equal(ask(&world.b, "POST", path, body), 200);
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/cards/" CARD_UID "/release", "{}"), 200);
+}
+
+static void a_log_cleared_in_front_of_the_commit_holds_the_card(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    tap_slipping_in("order-1", COMMIT_CODE, CLEAR_TOPUPS, NULL); /* the credit counts, its record does not */
+    assert_held_over("order-1", 2000, 2000);
+    given_decision("order-1", "on-card");
+    given_order_for_card("order-2", 300);
+    assert_int_equal(phone_topup(&world.p, "order-2"), 204);
+    assert_balanced(2300);
+}
+
+static void so_does_one_with_older_top_ups_in_it(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char order[16];
+        (void)snprintf(order, sizeof order, "order-%d", i);
+        given_order_for_card(order, 100);
+        assert_int_equal(phone_topup(&world.p, order), 204);
+    }
+    given_order_for_card("order-2", 2000);
+    tap_slipping_in("order-2", COMMIT_CODE, CLEAR_TOPUPS, NULL);
+    assert_held_over("order-2", 2000, 2200);
+}
+
+static void and_one_cleared_in_place_of_the_top_up(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    tap_slipping_in("order-1", WRITE_RECORD, CLEAR_TOPUPS, COMMIT);
+    assert_held_over("order-1", 2000, 0);
+    given_decision("order-1", "not-on-card");
+    given_order_for_card("order-2", 300);
+    assert_int_equal(phone_topup(&world.p, "order-2"), 204);
+    assert_balanced(300);
+}
+
+static void and_one_that_got_the_empty_record_of_a_flush_instead(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    phone_take_order(&world.p, "order-1");
+    phone_tap(&world.p);
+    assert_int_equal(phone_post(&world.p), 200);
+    world.p.slip_before = COMMIT_CODE;
+    world.p.slip[0] = CLEAR_TOPUPS;
+    phone_run(&world.p);
+    phone_leave(&world.p);
+    world.p.slip[0] = NULL;
+    tap_slipping_in("order-1", ABORT_CODE, COMMIT, NULL); /* the reads behind it do not verify */
+    assert_state("order-1", "ISSUED");
+    assert_int_equal(phone_topup(&world.p, "order-1"), 409);
+    assert_held_over("order-1", 2000, 2000);
+}
+
+/* A refusal is the phone's word: with records in the log it holds no card. */
+static void a_log_that_only_the_phone_calls_empty_holds_nothing(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char order[16];
+        (void)snprintf(order, sizeof order, "order-%d", i);
+        given_order_for_card(order, 100);
+        lose_the_result(order);
+        world.p.refuse = READ_RECORDS;
+        assert_int_equal(phone_topup(&world.p, order), 409);
+        assert_string_equal(problem_of_answer(&world.b), "CARD_REFUSED");
+        world.p.refuse = 0;
+        assert_state(order, "ISSUED");
+        assert_int_equal(phone_topup(&world.p, order), 204);
+        assert_state(order, "CONFIRMED");
+    }
+    assert_balanced(200);
+}
+
 static void a_late_upload_after_the_next_tap_changes_nothing(void **state)
 {
     struct phone late;
@@ -825,6 +940,11 @@ int main(void)
         TEST(a_card_that_left_before_the_commit_gets_its_order_at_the_next_tap),
         TEST(a_late_upload_confirms_an_order_whose_card_is_gone),
         TEST_EV1(a_late_upload_confirms_an_order_whose_card_is_gone),
+        TEST_EV1(a_log_cleared_in_front_of_the_commit_holds_the_card),
+        TEST_EV1(so_does_one_with_older_top_ups_in_it),
+        TEST_EV1(and_one_cleared_in_place_of_the_top_up),
+        TEST_EV1(and_one_that_got_the_empty_record_of_a_flush_instead),
+        TEST_EV1(a_log_that_only_the_phone_calls_empty_holds_nothing),
         TEST(a_late_upload_after_the_next_tap_changes_nothing),
         TEST(the_identical_request_gives_the_identical_bytes),
         TEST(any_instance_can_go_on_with_a_session),

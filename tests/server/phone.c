@@ -17,6 +17,19 @@ static enum scrip_status link_connect(struct scrip_link *link, uint32_t timeout_
     return SCRIP_OK;
 }
 
+static void slip_in(struct phone *p)
+{
+    p->slip_before = 0;
+    for (size_t i = 0; p->slip[i] != NULL; i++) {
+        uint8_t capdu[32];
+        uint8_t memory[SCRIP_DESFIRE_RAPDU_MAX];
+        struct scrip_buf rapdu = SCRIP_BUF_OF(memory);
+        const size_t len = from_hex(p->slip[i], capdu, sizeof capdu);
+        assert_ok(scrip_desfire_card_apdu(&p->card, scrip_bytes(capdu, len), &rapdu));
+        assert_int_equal(rapdu.at[rapdu.len - 1], 0x00); /* the card takes it */
+    }
+}
+
 static enum scrip_status link_transmit(struct scrip_link *link, struct scrip_bytes capdu, struct scrip_buf *rapdu)
 {
     struct phone *p = (struct phone *)link;
@@ -24,6 +37,12 @@ static enum scrip_status link_transmit(struct scrip_link *link, struct scrip_byt
         return SCRIP_E_NO_CARD;
     }
     p->apdus++;
+    if (p->slip_before != 0 && capdu.at[1] == p->slip_before) {
+        slip_in(p);
+    }
+    if (p->refuse != 0 && capdu.at[1] == p->refuse) {
+        return scrip_buf_add(rapdu, (const uint8_t[]){0x91, 0xBE}, 2);
+    }
     SCRIP_TRY(scrip_desfire_card_apdu(&p->card, capdu, rapdu));
     if (p->lose_after > 0 && --p->lose_after == 0) {
         phone_leave(p);

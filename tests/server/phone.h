@@ -30,6 +30,9 @@ struct phone {
     bool hello;          /* the next body begins with E8 */
     unsigned lose_after; /* the card leaves after so many commands of the next script were answered; 0: never */
     bool answer_lost;    /* … and the one after is carried out, its answer lost */
+    uint8_t slip_before; /* command code: before the next of it, the phone sends `slip` to the card. 0: none */
+    const char *slip[3]; /* APDUs in hex, ended by NULL */
+    uint8_t refuse;      /* command code: the phone makes up that the card answered 91BE to it. 0: none */
     char bearer[SCRIP_PHONE_TOKEN_MAX];
     char uri[SCRIP_SERVER_TOKEN_MAX];
     char last_uri[SCRIP_SERVER_TOKEN_MAX];

@@ -126,6 +126,29 @@ static const struct row rows[] = {
      {5 | MARK, 7},
      0,
      0},
+    {"EV1: a log without any record was cleared: that is no absence",
+     EV1,
+     SCRIP_EVENT_CHEATED,
+     7,
+     0,
+     0,
+     0,
+     10,
+     {0},
+     0,
+     0},
+    {"nor is it where commands carry MACs", EV2, SCRIP_EVENT_CONTRADICTION, 7, 20, 20, 0, 10, {0}, 0, 0},
+    {"but a session from before the issue is stale whatever it shows",
+     EV1,
+     SCRIP_EVENT_STALE,
+     6,
+     0,
+     0,
+     0,
+     10,
+     {0},
+     0,
+     0},
 };
 
 static struct scrip_settle_issue issue_of(const struct row *row)
@@ -199,6 +222,30 @@ static void a_log_read_in_part_counts_as_a_full_one(void **state)
     evidence.log_count = 0;
     issue.last_committed = 0;
     assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_UNDECIDED);
+}
+
+/* Before a card's first top-up the log has only the record that it was begun with. */
+static void a_cleared_log_is_told_by_the_record_that_it_was_begun_with(void **state)
+{
+    (void)state;
+    for (int messaging = EV2; messaging <= EV1; messaging++) {
+        const enum scrip_settle_event cleared = messaging == EV1 ? SCRIP_EVENT_CHEATED : SCRIP_EVENT_CONTRADICTION;
+        struct row row = rows[2];
+        row.messaging = messaging;
+        row.references[0] = 0;
+        struct scrip_settle_issue issue = issue_of(&row);
+        struct scrip_settle_evidence evidence = reads_of(&row);
+        issue.last_committed = 0;
+        assert_int_equal(scrip_settle_judge(&issue, &evidence).event, cleared);
+        assert_int_equal(scrip_settle_judge_card(&issue, &evidence).event, cleared);
+        evidence.log_count = 1; /* a flush that was committed puts an empty record there: no better */
+        assert_int_equal(scrip_settle_judge(&issue, &evidence).event, cleared);
+        evidence.log[0].timestamp[0] = 0x20;
+        assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_PROOF_NONE);
+        evidence.log_count = 0;
+        issue.reference = 0; /* nothing is outstanding: the card is held all the same */
+        assert_int_equal(scrip_settle_judge_card(&issue, &evidence).event, SCRIP_EVENT_CONTRADICTION);
+    }
 }
 
 static void debits_that_leave_no_entry_need_no_explanation(void **state)
@@ -334,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(later_sessions_are_judged_by_the_rules),
         cmocka_unit_test(a_log_read_in_part_counts_as_a_full_one),
+        cmocka_unit_test(a_cleared_log_is_told_by_the_record_that_it_was_begun_with),
         cmocka_unit_test(debits_that_leave_no_entry_need_no_explanation),
         cmocka_unit_test(the_batchs_own_answers_can_only_prove_the_commit),
         cmocka_unit_test(late_answers_are_as_good_as_early_ones),

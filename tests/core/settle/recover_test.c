@@ -76,6 +76,16 @@ static void a_missing_record_counts_only_while_the_log_reaches_back(void **state
     assert_int_equal(scrip_settle_debit_recover(&intent, &overrun), SCRIP_DEBIT_OPEN);
 }
 
+static void an_empty_log_was_cleared_and_tells_nothing(void **state)
+{
+    (void)state;
+    struct scrip_settle_intent intent = an_intent();
+    const struct scrip_settle_reads empty = some_reads(31, 0, 0, 0);
+    assert_int_equal(scrip_settle_debit_recover(&intent, &empty), SCRIP_DEBIT_OPEN);
+    intent.tmac = false;
+    assert_int_equal(scrip_settle_debit_recover(&intent, &empty), SCRIP_DEBIT_OPEN);
+}
+
 static void a_balance_alone_never_opens(void **state)
 {
     (void)state;
@@ -96,6 +106,7 @@ int main(void)
         cmocka_unit_test(a_tmc_that_stood_still_means_that_nothing_happened),
         cmocka_unit_test(an_older_image_is_not_for_the_terminal_to_judge),
         cmocka_unit_test(a_missing_record_counts_only_while_the_log_reaches_back),
+        cmocka_unit_test(an_empty_log_was_cleared_and_tells_nothing),
         cmocka_unit_test(a_balance_alone_never_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
