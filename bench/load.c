@@ -2,7 +2,6 @@
 
 #include "client.h"
 
-#include <math.h>
 #include <scrip/relay.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -73,9 +72,8 @@ double load_server_memory(const struct load_server *server)
         return 0;
     }
     while (fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "Private_Dirty:", 14) == 0 || strncmp(line, "Anonymous:", 10) == 0) {
-            const double kib = strtod(strchr(line, ':') + 1, NULL);
-            bytes = fmax(bytes, kib * 1024);
+        if (strncmp(line, "Private_Dirty:", 14) == 0) { /* not what it still shares with this process */
+            bytes = strtod(line + 14, NULL) * 1024;
         }
     }
     (void)fclose(file);
