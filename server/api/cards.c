@@ -43,6 +43,16 @@ struct card_body {
     const char *currency;
 };
 
+/* Debits that the server will never read in a log cannot explain the steps of the card's counter, and to wait for every
+ * terminal's upload would leave a top-up open for as long as one of them is away. Then the log of top-ups decides
+ * alone, and may: value and record are of one transaction, whose commands come to the card in one order only (each MAC
+ * counts), and the log is read under the MAC of a session that has ended that one. The counter is a second witness, no
+ * more; one that fell is an older image here as well. */
+static bool leaves_nothing_to_read(const struct scrip_desfire_purse *purse)
+{
+    return purse->smallest_debit || !purse->log_by_server;
+}
+
 static const char *fill_card(const struct card_body *body, struct scrip_ledger_card *card)
 {
     struct scrip_desfire_profile profile;
@@ -60,7 +70,7 @@ static const char *fill_card(const struct card_body *body, struct scrip_ledger_c
     memcpy(card->profile, body->profile, strlen(body->profile) + 1);
     card->tmac = profile.purse.tmac_file != SCRIP_PURSE_NONE;
     card->marked = profile.purse.sm == SCRIP_DESFIRE_SM_EV1;
-    card->unlogged = profile.purse.smallest_debit;
+    card->unlogged = leaves_nothing_to_read(&profile.purse);
     card->key_version = (uint32_t)body->key_version;
     card->tmc = (uint32_t)body->transactions;
     card->card_float = body->balance;

@@ -51,7 +51,8 @@ static enum scrip_status enrol(struct scene *scene, struct world *world)
 {
     struct scrip_ledger_card card = {.tmac = scene->layout.purse.tmac_file != SCRIP_PURSE_NONE,
                                      .marked = scene->layout.purse.sm == SCRIP_DESFIRE_SM_EV1,
-                                     .unlogged = scene->layout.purse.smallest_debit,
+                                     .unlogged =
+                                         scene->layout.purse.smallest_debit || !scene->layout.purse.log_by_server,
                                      .key_version = 1};
     const struct scrip_ledger_merchant merchant = {.id = "gate", .name = "The gate"};
     const struct scrip_ledger_terminal terminal = {.id = {'G', 'A', 'T', '1'}, .merchant = "gate", .name = "Gate 1"};

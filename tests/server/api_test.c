@@ -356,6 +356,30 @@ static void a_card_is_registered_once_with_one_profile(void **state)
     assert_int_equal(json_array_size(json_object_get(b->json, "cards")), 2);
 }
 
+static void a_card_s_profile_says_what_the_book_may_expect_of_it(void **state)
+{
+    static const struct {
+        const char *profile;
+        bool tmac, marked, unlogged;
+    } rows[] = {
+        {"an12113", true, false, false}, {"an12113+smallest", true, false, true}, {"split", true, false, false},
+        {"ev1", false, true, false},     {"plain", false, true, false},
+    };
+    struct bench *b = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char uid[15];
+        struct scrip_ledger_card card;
+        uint8_t bytes[7];
+        (void)snprintf(uid, sizeof uid, "0411223344550%zu", i);
+        given_card(b, uid, rows[i].profile);
+        from_hex(uid, bytes, sizeof bytes);
+        assert_ok(scrip_ledger_card_get(b->ledger, bytes, &card));
+        assert_int_equal(card.tmac, rows[i].tmac);
+        assert_int_equal(card.marked, rows[i].marked);
+        assert_int_equal(card.unlogged, rows[i].unlogged);
+    }
+}
+
 static void a_card_is_held_released_denied_and_allowed(void **state)
 {
     struct bench *b = *state;
@@ -715,6 +739,7 @@ int main(void)
         TEST(unknown_paths_and_methods_say_so),
         TEST(too_many_requests_of_one_address_must_wait),
         TEST(a_card_is_registered_once_with_one_profile),
+        TEST(a_card_s_profile_says_what_the_book_may_expect_of_it),
         TEST(a_card_is_held_released_denied_and_allowed),
         TEST(a_long_reason_is_cut_between_characters),
         TEST(an_overview_shows_orders_without_tokens),

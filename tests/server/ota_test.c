@@ -28,6 +28,12 @@ static int set_up_ev1(void **state)
     return set_up_profile("ev1");
 }
 
+static int set_up_smallest(void **state)
+{
+    (void)state;
+    return set_up_profile("an12113+smallest");
+}
+
 static int set_up_random(void **state)
 {
     (void)state;
@@ -181,6 +187,33 @@ static void a_batch_that_never_reached_the_card_is_issued_anew_in_the_next_tap(v
     assert_int_equal(world.p.waits, 3);
     assert_state("order-1", "CONFIRMED");
     assert_balanced(2000);
+}
+
+/* Its debits leave nothing on the card; until their terminals upload, the server cannot know of them. */
+static void a_counter_that_debits_moved_leaves_no_order_of_the_smallest_card_open(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    given_order_for_card("order-2", 300);
+    phone_take_order(&world.p, "order-2");
+    phone_tap(&world.p);
+    assert_int_equal(phone_post(&world.p), 200);
+    phone_run(&world.p);
+    assert_int_equal(phone_post(&world.p), 200); /* issued, and dropped by the phone */
+    phone_leave(&world.p);
+    phone_debit(&world.p, 100, 1, NULL);
+    phone_debit(&world.p, 100, 2, NULL);
+    assert_state("order-2", "ISSUED");
+    assert_int_equal(phone_topup(&world.p, "order-2"), 204);
+    assert_state("order-2", "CONFIRMED");
+    assert_int_equal(phone_balance(&world.p), 2100);
+    given_order_for_card("order-3", 40);
+    lose_the_result("order-3"); /* and one that is on the card is found there */
+    phone_debit(&world.p, 100, 3, NULL);
+    assert_int_equal(phone_topup(&world.p, "order-3"), 204);
+    assert_state("order-3", "CONFIRMED");
+    assert_int_equal(phone_balance(&world.p), 2040);
 }
 
 static void a_card_that_left_before_the_commit_gets_its_order_at_the_next_tap(void **state)
@@ -925,9 +958,10 @@ static void a_result_that_comes_again_brings_no_debits(void **state)
 
 int main(void)
 {
-#define TEST(name)        cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define TEST_EV1(name)    cmocka_unit_test_setup_teardown(name, set_up_ev1, tear_down)
-#define TEST_RANDOM(name) cmocka_unit_test_setup_teardown(name, set_up_random, tear_down)
+#define TEST(name)          cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST_EV1(name)      cmocka_unit_test_setup_teardown(name, set_up_ev1, tear_down)
+#define TEST_RANDOM(name)   cmocka_unit_test_setup_teardown(name, set_up_random, tear_down)
+#define TEST_SMALLEST(name) cmocka_unit_test_setup_teardown(name, set_up_smallest, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(an_ev2_topup_waits_twice_in_three_requests),
         TEST(a_result_that_comes_again_brings_no_debits),
@@ -938,6 +972,7 @@ int main(void)
         TEST_EV1(on_ev1_settling_costs_one_wait_more_as_well),
         TEST(a_batch_that_never_reached_the_card_is_issued_anew_in_the_next_tap),
         TEST(a_card_that_left_before_the_commit_gets_its_order_at_the_next_tap),
+        TEST_SMALLEST(a_counter_that_debits_moved_leaves_no_order_of_the_smallest_card_open),
         TEST(a_late_upload_confirms_an_order_whose_card_is_gone),
         TEST_EV1(a_late_upload_confirms_an_order_whose_card_is_gone),
         TEST_EV1(a_log_cleared_in_front_of_the_commit_holds_the_card),
