@@ -193,7 +193,9 @@ static int open_ledger(struct serve *serve)
         return tool_usage(serve->tool, "--ledger is needed, here or in the configuration file");
     }
     const struct scrip_ledger_config config = {.path = path, .clock = scrip_clock_system()};
+    const mode_t mask = umask(0077); /* who paid where and when is nobody else's business */
     const enum scrip_status status = scrip_ledger_open(&config, &serve->ledger);
+    (void)umask(mask);
     return status == SCRIP_OK ? TOOL_OK : tool_fail_status(serve->tool, status, "opening the ledger %s", path);
 }
 

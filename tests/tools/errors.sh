@@ -6,6 +6,7 @@ serve
 card alice an12113 || exit 1
 "$SCRIP" terminal create 00000042 --merchant kiosk $SERVER >/dev/null || exit 1
 ok "a top-up of 20 EUR" topup alice a1 20
+is "the book is its owner's alone" "600 600" "$(stat -c %a book.db book.db-wal | tr '\n' ' ' | sed 's/ $//')"
 
 printf 'other\n' >pass2
 "$SCRIP" keys init other.keys --passphrase-file pass2 --test-cost >/dev/null
@@ -138,9 +139,9 @@ refused "an operator's key that can be guessed" 1 file "16 to 126 characters" "$
 is "a server that is open to the network without TLS says so" 1 "$(grep -c "without TLS" err)"
 
 stop_server
-/usr/bin/python3 "$(dirname "$0")/expired.py" old.pem old.key
+/usr/bin/python3 "$here/expired.py" old.pem old.key
 "$SCRIP" serve --port 0 --ledger book.db $(store issuer.keys) --operator-key-file operator.key --cert old.pem \
-    --cert-key old.key --json >old.json 2>/dev/null &
+    --cert-key old.key --json >old.json 2>old.log &
 server_pid=$!
 for _ in $(seq 100); do
     OLD=$(jq -r '.url // empty' old.json 2>/dev/null)

@@ -1,5 +1,6 @@
 # lib.sh: what the tests of the program share. SCRIP is the program; each test runs in a folder of its own.
 set -u
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 cd "$work" || exit 1
 server_pid=
