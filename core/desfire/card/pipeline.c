@@ -31,6 +31,7 @@ void card_refuse(struct scrip_desfire_card *card)
     card->exchange.kind = EXCHANGE_NONE;
     card->proximity.stage = 0;
     card->iso_auth.stage = 0;
+    card->sdm_file = SCRIP_DESFIRE_FILES; /* the step of the read counter was forgotten with the rest */
     scrip_wipe(&card->auth, sizeof card->auth);
 }
 

@@ -207,6 +207,24 @@ static void dynamic_messages_are_read_without_other_rights(void **state)
     assert_df(ask(b, CMD_READ_DATA, "01 000000 010000"), DF_AUTHENTICATION_ERROR); /* in a session rights count */
 }
 
+/* A read that is too long for its frame is refused with its counter, and the next one counts. */
+static void a_refused_dynamic_read_begins_no_run(void **state)
+{
+    struct bench *b = *state;
+    given_session(b);
+    assert_df(ask(b, CMD_CREATE_STD_DATA_FILE, "01 40 00E0 000200"), DF_OK);
+    b->comm = SCRIP_DESFIRE_FULL;
+    assert_df(ask(b, CMD_CHANGE_FILE_SETTINGS, "01 40 00E0 41 FFEF 000000"), DF_OK); /* the counter, and no MAC */
+    assert_df(ask(b, CMD_SELECT_APPLICATION, AID), DF_OK);
+    assert_int_equal(apdu(b, "90AD000007 01 000000 000000 00"), 0x917E);
+    assert_int_equal(apdu(b, "90AD000007 01 000000 060000 00"), 0x9100);
+    assert_data(b, "303030303031 9100");
+    assert_int_equal(apdu(b, "90AD000007 01 000000 060000 00"), 0x9100);
+    assert_data(b, "303030303031 9100");
+    assert_int_equal(apdu(b, "00B0810006"), SCRIP_SW_OK);
+    assert_data(b, "303030303032 9000");
+}
+
 /* What one says to the card comes in another order than what it says of itself. */
 static void additional_sets_and_dynamic_messages_have_their_places(void **state)
 {
@@ -235,6 +253,7 @@ int main(void)
         EV2_TEST(the_counter_never_passes_its_limit),
         EV3_TEST(dynamic_messaging_does_nothing_before_it_is_set_up),
         EV3_TEST(dynamic_messages_are_read_without_other_rights),
+        EV3_TEST(a_refused_dynamic_read_begins_no_run),
         EV3_TEST(additional_sets_and_dynamic_messages_have_their_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
