@@ -7,10 +7,6 @@ if(NOT SCRIP_FREESTANDING)
   target_compile_definitions(scrip_options INTERFACE _GNU_SOURCE)
   target_compile_options(scrip_options INTERFACE -fstack-protector-strong)
 endif()
-if(SCRIP_TESTS)
-  # Tests switch deliberate defects on one at a time (include/scrip/defect.h); a release has none of them.
-  target_compile_definitions(scrip_options INTERFACE SCRIP_TEST_DEFECTS)
-endif()
 if(SCRIP_SANITIZE)
   target_compile_options(scrip_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all
     -fno-omit-frame-pointer)

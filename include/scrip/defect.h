@@ -1,8 +1,9 @@
 /* defect.h: deliberate defects, for tests that must prove that they would notice.
  *
- * Each name is a rule of the settlement that can be broken on purpose, one at a time. In a build with tests
- * (SCRIP_TEST_DEFECTS is defined) `scrip_test_defect` says which one is on; in every other build SCRIP_DEFECT(name) is
- * the constant false and nothing of it is left in the program. */
+ * Each name is a rule of the settlement that can be broken on purpose, one at a time. The tests that do so link rooms
+ * of their own, compiled with SCRIP_TEST_DEFECTS (cmake/ScripDefects.cmake): there `scrip_test_defect` says which one
+ * is on. In every program and library that is built to be used SCRIP_DEFECT(name) is the constant false, and nothing of
+ * it is left. */
 #ifndef SCRIP_DEFECT_H
 #define SCRIP_DEFECT_H
 
