@@ -1,4 +1,5 @@
 /* The stages of a top-up's session, in the order of session.h. */
+#include "../token.h"
 #include "session.h"
 
 #include <scrip/defect.h>
@@ -262,7 +263,20 @@ static void topup_of_issue(const struct scrip_ledger_issue *issue, struct scrip_
     memcpy(topup->tmri, issue->tmri, 16);
 }
 
-static void fill_issue(const struct ota *ota, struct scrip_ledger_issue *issue)
+/* The reader id of a top-up. It is evidence in later sessions and in terminals' journals, so its sequence is a keyed
+ * hash: a gate that can send CommitReaderID too must not be able to guess it. */
+static enum scrip_status topup_reader(const struct ota *ota, uint32_t reference, uint8_t tmri[16])
+{
+    uint8_t number[4];
+    uint8_t hash[32];
+    scrip_put_le32(number, reference);
+    const struct scrip_bytes pieces[] = {SCRIP_BYTES_OF(ota->order.uid), SCRIP_BYTES_OF(number)};
+    SCRIP_TRY(token_hash(ota->context->keys, "reader id", pieces, 2, hash));
+    scrip_purse_tmri(ota->context->server->config.server_id, reference, scrip_get_le64(hash), tmri);
+    return SCRIP_OK;
+}
+
+static enum scrip_status fill_issue(const struct ota *ota, struct scrip_ledger_issue *issue)
 {
     struct scrip_purse_topup topup = {
         .amount = (int32_t)ota->order.amount,
@@ -274,9 +288,10 @@ static void fill_issue(const struct ota *ota, struct scrip_ledger_issue *issue)
     issue->session_issue_no = ota->session.issue_no;
     memcpy(issue->session, ota->digest, sizeof issue->session);
     if (ota->profile.purse.reader_id) {
-        scrip_purse_tmri(ota->context->server->config.server_id, topup.reference, topup.reference, issue->tmri);
+        SCRIP_TRY(topup_reader(ota, topup.reference, issue->tmri));
     }
     scrip_purse_topup_record(&ota->profile.purse, &topup, issue->record);
+    return SCRIP_OK;
 }
 
 static enum scrip_status issue_refused(struct ota *ota, enum scrip_status status)
@@ -320,7 +335,7 @@ static enum scrip_status issue_topup(struct ota *ota)
     struct scrip_purse_topup topup;
     if (!ota->replay) {
         struct scrip_ledger_issue wanted;
-        fill_issue(ota, &wanted);
+        SCRIP_TRY(fill_issue(ota, &wanted));
         const enum scrip_status status = scrip_ledger_issue(ota->context->ledger, &wanted, &ota->issue);
         if (status != SCRIP_OK) {
             return issue_refused(ota, status);
