@@ -40,7 +40,7 @@ void enumeration_free(struct enumeration *enumeration);
 typedef bool (*enumeration_report)(void *ctx, const struct violation *violation);
 
 struct enumeration_limits {
-    bool every_pair;     /**< not only a sample */
+    bool every_pair;     /**< of points of a procedure and its recovery; besides the sample of all others */
     bool all_options;    /**< single faults with all four kinds of cards in every procedure */
     double pair_seconds; /**< for the sample, over all procedures */
     double triple_seconds;

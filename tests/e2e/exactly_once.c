@@ -2,7 +2,7 @@
  * threes, at every point they pass. After each case the card and the book must agree to the unit.
  *
  *   exactly_once                 all single faults; a sample of pairs and triples
- *   exactly_once --all           all pairs as well, and more triples
+ *   exactly_once --all           all pairs of points of the procedures and their recovery as well, longer samples
  *   exactly_once --case "TEXT"   one case, as it is printed when it goes wrong
  *   exactly_once --seed N --procedure NAME */
 #include "enumerate.h"
@@ -47,7 +47,7 @@ static int run_many(struct enumeration *enumeration, bool all, uint64_t seed)
 {
     unsigned shown = 0;
     struct enumeration_counts counts;
-    const struct enumeration_limits limits = {all, all, 10, all ? 300 : 8};
+    const struct enumeration_limits limits = {all, all, all ? 300 : 10, all ? 300 : 8};
     (void)enumeration_run(enumeration, &limits, show, &shown, &counts);
     const uint64_t cases = counts.singles + counts.pairs + counts.triples;
     printf("exactly once: %" PRIu64 " points, %" PRIu64 " cases (%" PRIu64 " single faults, %" PRIu64
@@ -60,6 +60,7 @@ static int run_many(struct enumeration *enumeration, bool all, uint64_t seed)
 int main(int argc, char **argv)
 {
     bool all = false;
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* a long run tells what it finds at once */
     const char *text = NULL;
     const char *only = NULL;
     uint64_t seed = 20260101;

@@ -39,6 +39,7 @@ struct plan {
     } planned[PLAN_FAULTS];
     unsigned fired;            /* faults that have happened */
     bool closed;               /* no more points: everything goes well from here */
+    uint16_t essential;        /* points passed when the procedure and what recovers it were through */
     uint16_t points;           /* points passed */
     uint8_t kind[PLAN_POINTS]; /* enum point of each */
 };

@@ -115,7 +115,10 @@ static bool settle_once(struct world *world, int round)
         world_expire(world);
     }
     tap_open_orders(world);
+    const bool waiting = world->wanted > 0; /* a customer at the gate: his next tap belongs to the recovery */
+    world->plan->essential = round == 0 ? world->plan->points : world->plan->essential;
     pay(world);
+    world->plan->essential = round == 0 && waiting ? world->plan->points : world->plan->essential;
     (void)upload(world, last_chance);
     world_release_requests(world, true);
     world_operator(world, round >= 3);
