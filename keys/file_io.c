@@ -75,7 +75,7 @@ static enum scrip_status derive(const uint8_t head[HEAD_LEN], const struct scrip
         return SCRIP_E_MEMORY;
     }
     const size_t len = get_passphrase(passphrase, question, text, PASSPHRASE_MAX);
-    enum scrip_status status = SCRIP_E_IO;
+    enum scrip_status status = SCRIP_E_PASSPHRASE;
     if (len > 0) {
         status =
             crypto_pwhash(key, 32, text, len, head + AT_SALT, passes, (size_t)memory, crypto_pwhash_ALG_ARGON2ID13) == 0

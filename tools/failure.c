@@ -103,6 +103,8 @@ static const struct failure_row ROWS[] = {
     ROW(LEDGER, SCRIP_E_STORE, 0, ANY, LEDGER, "the database failed, and nothing of this request was kept",
         "check the disk and the database file; then try again"),
     ROW(FILE, SCRIP_E_CORRUPT, 0, ANY, FILE, "the file is damaged", "take the last good copy, or make a new one"),
+    ROW(FILE, SCRIP_E_PASSPHRASE, 0, ANY, KEY, "no passphrase was given for the key store",
+        "give --passphrase-file FILE (its first line counts), or set SCRIP_PASSPHRASE"),
     ROW(FILE, SCRIP_E_IO, 0, ANY, FILE, "the file could not be read or written",
         "check the path, the rights and the free space"),
     ROW(FILE, SCRIP_E_FORMAT, 0, ANY, FILE, "this does not follow its format", "check the line that is named"),

@@ -132,15 +132,16 @@ struct scrip_passphrase {
  *  @return SCRIP_OK; SCRIP_E_MEMORY */
 enum scrip_status scrip_keys_file_new(struct scrip_keys **keys);
 
-/** Open a file. @return SCRIP_OK; SCRIP_E_IO: cannot be read, or no passphrase; SCRIP_E_FORMAT: no key store;
- *  SCRIP_E_MAC: wrong passphrase, or the file was altered; SCRIP_E_CORRUPT: opened, but malformed inside;
+/** Open a file. @return SCRIP_OK; SCRIP_E_IO: cannot be read; SCRIP_E_PASSPHRASE: none given; SCRIP_E_FORMAT: no key
+ * store; SCRIP_E_MAC: wrong passphrase, or the file was altered; SCRIP_E_CORRUPT: opened, but malformed inside;
  *  SCRIP_E_MEMORY */
 enum scrip_status scrip_keys_file_open(const char *path, const struct scrip_passphrase *passphrase,
                                        struct scrip_keys **keys);
 
 /** Write: a new file beside the old one, synced, then renamed over it; mode 0600.
  *  @param replace  false: SCRIP_E_EXISTS if there is a file already
- *  @return SCRIP_OK; SCRIP_E_EXISTS; SCRIP_E_IO; SCRIP_E_RANDOM; SCRIP_E_ARGUMENT: not a file store */
+ *  @return SCRIP_OK; SCRIP_E_EXISTS; SCRIP_E_IO; SCRIP_E_PASSPHRASE; SCRIP_E_RANDOM; SCRIP_E_ARGUMENT: not a file store
+ */
 enum scrip_status scrip_keys_file_save(struct scrip_keys *keys, const char *path,
                                        const struct scrip_passphrase *passphrase, enum scrip_keys_cost cost,
                                        bool replace);

@@ -195,9 +195,9 @@ static void without_a_passphrase_nothing_opens(void **state)
     const struct scrip_passphrase unset = {.env = "SCRIP_TEST_NOT_SET"};
     const struct scrip_passphrase no_file = {.file = "/nonexistent/passphrase"};
     saved();
-    assert_status(scrip_keys_file_open(bench.path, &none, &again), SCRIP_E_IO);
-    assert_status(scrip_keys_file_open(bench.path, &unset, &again), SCRIP_E_IO);
-    assert_status(scrip_keys_file_open(bench.path, &no_file, &again), SCRIP_E_IO);
+    assert_status(scrip_keys_file_open(bench.path, &none, &again), SCRIP_E_PASSPHRASE);
+    assert_status(scrip_keys_file_open(bench.path, &unset, &again), SCRIP_E_PASSPHRASE);
+    assert_status(scrip_keys_file_open(bench.path, &no_file, &again), SCRIP_E_PASSPHRASE);
 }
 
 static size_t answer_prompt(void *ctx, const char *question, char *out, size_t cap)
