@@ -4,7 +4,8 @@
 
 #include "fleet.h"
 
-/** Seconds of one debit: the flow, its journal in memory, the link, the card and its memory. The fleet's cards take turns. */
+/** Seconds of one debit: the flow, its journal in memory, the link, the card and its memory. The fleet's cards take
+ * turns. */
 double debit_s(struct fleet *fleet);
 
 #endif
