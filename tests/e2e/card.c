@@ -182,6 +182,19 @@ static enum scrip_status send_kept_behind_reads(struct world *world, struct scri
     return SCRIP_OK;
 }
 
+/* Two readers share a card that keeps its power. In EV1 messaging a commit carries no MAC, so the commit of one ends
+ * the transaction of the other half way: the holder of the card can lose by that, and nobody can gain. */
+static void watch_commits(struct world *world, struct scrip_bytes command)
+{
+    if (is_command(command, 0x5A)) {
+        world->session_of = world->speaker;
+    }
+    if (is_command(command, 0xC7) && world->session_of != world->speaker &&
+        world->scene->layout.purse.sm == SCRIP_DESFIRE_SM_EV1) {
+        world->stray_commit = world->cheated = true;
+    }
+}
+
 static enum scrip_status link_transmit(struct scrip_link *link, struct scrip_bytes command, struct scrip_buf *rapdu)
 {
     struct world *world = world_of(link);
@@ -199,6 +212,7 @@ static enum scrip_status link_transmit(struct scrip_link *link, struct scrip_byt
     }
     const size_t before = rapdu->len;
     world->committing = world->committing || is_command(command, 0xC7);
+    watch_commits(world, command);
     SCRIP_TRY(answer(world, command, rapdu));
     if (lost == FAULT_command_twice) {
         SCRIP_TRY(answer(world, command, NULL));

@@ -272,10 +272,9 @@ static bool draw_fault(struct enumeration *e, const uint8_t *kind, uint16_t poin
     return true;
 }
 
-static bool run_some_pairs(struct enumeration *e, double seconds)
+static bool run_some_pairs(struct enumeration *e, uint64_t draws)
 {
-    const double until = seconds_now() + seconds;
-    while (e->count > 0 && seconds_now() < until) {
+    for (uint64_t i = 0; e->count > 0 && i < draws; i++) {
         const struct single_run *single = &e->single[draw(e, e->count)];
         struct planned second;
         struct one_case one;
@@ -290,10 +289,9 @@ static bool run_some_pairs(struct enumeration *e, double seconds)
     return true;
 }
 
-static bool run_some_triples(struct enumeration *e, double seconds)
+static bool run_some_triples(struct enumeration *e, uint64_t draws)
 {
-    const double until = seconds_now() + seconds;
-    while (e->count > 0 && seconds_now() < until) {
+    for (uint64_t i = 0; e->count > 0 && i < draws; i++) {
         const struct single_run *single = &e->single[draw(e, e->count)];
         struct planned next;
         struct one_case one;
@@ -352,7 +350,7 @@ bool enumeration_run(struct enumeration *e, const struct enumeration_limits *lim
     e->lot = e->seed | 1U;
     forget_singles(e);
     const bool whole = run_all_singles(e, limits->all_options) && (!limits->every_pair || run_every_pair(e)) &&
-                       run_some_pairs(e, limits->pair_seconds) && run_some_triples(e, limits->triple_seconds);
+                       run_some_pairs(e, limits->pair_draws) && run_some_triples(e, limits->triple_draws);
     counts->seconds = seconds_now() - start;
     return whole;
 }

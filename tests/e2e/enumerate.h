@@ -40,10 +40,10 @@ void enumeration_free(struct enumeration *enumeration);
 typedef bool (*enumeration_report)(void *ctx, const struct violation *violation);
 
 struct enumeration_limits {
-    bool every_pair;     /**< of points of a procedure and its recovery; besides the sample of all others */
-    bool all_options;    /**< single faults with all four kinds of cards in every procedure */
-    double pair_seconds; /**< for the sample, over all procedures */
-    double triple_seconds;
+    bool every_pair;       /**< of points of a procedure and its recovery; besides the sample of all others */
+    bool all_options;      /**< single faults with all four kinds of cards in every procedure */
+    uint64_t pair_draws;   /**< size of the sample over all procedures: a number, so that a seed names the same cases */
+    uint64_t triple_draws; /**< likewise; each draw is a pair and a triple on top of it */
 };
 
 /** Two kinds of faults, and where to try all their pairs. */

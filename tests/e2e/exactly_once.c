@@ -47,7 +47,7 @@ static int run_many(struct enumeration *enumeration, bool all, uint64_t seed)
 {
     unsigned shown = 0;
     struct enumeration_counts counts;
-    const struct enumeration_limits limits = {all, all, all ? 300 : 10, all ? 300 : 8};
+    const struct enumeration_limits limits = {all, all, all ? 100000 : 3000, all ? 100000 : 700};
     (void)enumeration_run(enumeration, &limits, show, &shown, &counts);
     const uint64_t cases = counts.singles + counts.pairs + counts.triples;
     printf("exactly once: %" PRIu64 " points, %" PRIu64 " cases (%" PRIu64 " single faults, %" PRIu64

@@ -39,7 +39,7 @@ static bool keep_first(void *ctx, const struct violation *violation)
 static bool search(struct enumeration *enumeration, enum scrip_defect defect, struct violation *violation,
                    struct enumeration_counts *counts)
 {
-    const struct enumeration_limits limits = {.pair_seconds = 20, .triple_seconds = 10};
+    const struct enumeration_limits limits = {.pair_draws = 8000, .triple_draws = 3000};
     for (size_t i = 0; i < sizeof aimed / sizeof *aimed; i++) {
         if (aimed[i].defect == defect) {
             return !enumeration_aimed(enumeration, &aimed[i].aim, keep_first, violation, counts);

@@ -276,11 +276,14 @@ void world_phone_run(struct world *world, struct phone *phone)
     world->phones_run++;
     world_note(world, "phone of %s begins", phone->order);
     world->depth++;
+    const unsigned before = world->speaker;
+    world->speaker = ++world->speakers;
     while (!world->broken && phone_step(world, phone)) {
         if (++steps > STEPS_MAX) {
             world_fail(world, "the phone goes round in circles");
         }
     }
+    world->speaker = before;
     world->depth--;
     world_note(world, "phone of %s: %s, %s", phone->order, scrip_relay_outcome_name(scrip_relay_outcome(&phone->relay)),
                scrip_relay_why(&phone->relay));

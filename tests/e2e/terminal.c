@@ -150,9 +150,12 @@ bool world_terminal_tap(struct world *world, int32_t amount)
         return false;
     }
     (void)world_terminal_sums(world, &before, &open);
+    const unsigned speaker = world->speaker;
+    world->speaker = ++world->speakers;
     world->terminal->busy = true;
     (void)run_flow(world, &job->flow);
     world->terminal->busy = false;
+    world->speaker = speaker;
     scrip_purse_end(job);
     scrip_link_disconnect(&world->link);
     world_note(world, "gate: %s", world_terminal_why(world));

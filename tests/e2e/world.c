@@ -141,6 +141,8 @@ static void forget_case(struct world *world)
     world->lose = LOSE_NOTHING;
     world->flushes = 0;
     world->committing = world->restored = world->tampered = false;
+    world->speakers = world->speaker = world->session_of = 0;
+    world->stray_commit = false;
     world->denied_at = UINT32_MAX;
     world->instance = 0;
     world->held = NULL;

@@ -153,9 +153,13 @@ struct world {
     /* what the shop made, and what has happened */
     unsigned order_count;
     char orders[WORLD_ORDERS][SCRIP_LEDGER_ID_MAX + 1U];
-    bool restored;      /* an older image of the card was put back after the book knew of a newer state */
-    bool tampered;      /* likewise, whether the book knew or not */
-    uint32_t denied_at; /* issue number of the card when it was deny-listed; UINT32_MAX: it was not */
+    bool restored;       /* an older image of the card was put back after the book knew of a newer state */
+    bool tampered;       /* likewise, whether the book knew or not */
+    unsigned speakers;   /* phones and gates that have spoken to the card so far: each has a number */
+    unsigned speaker;    /* who speaks now; one may cut in on another */
+    unsigned session_of; /* who selected the application last */
+    bool stray_commit;   /* EV1: a commit of one reader has ended the transaction of another */
+    uint32_t denied_at;  /* issue number of the card when it was deny-listed; UINT32_MAX: it was not */
     bool cancelled, claimed, expired, cheated, second;
     int64_t opened;   /* value that the gate has let customers in for */
     int32_t wanted;   /* what the customer whom it did not let in will try again to pay; 0: nobody */
