@@ -68,12 +68,17 @@ static void expect_response(const struct scrip_sm_suite *suite, struct scrip_des
     }
 }
 
-enum scrip_status scrip_sm_counted_wrap_command(const struct scrip_sm_suite *suite,
-                                                struct scrip_desfire_session *session,
-                                                const struct scrip_desfire_protection *protection, uint8_t cmd,
-                                                struct scrip_bytes header, struct scrip_bytes data,
-                                                struct scrip_buf *out, struct scrip_desfire_expect *expect)
+static const struct scrip_sm_suite *suite_of(const struct scrip_desfire_session *session)
 {
+    return session->sm == SCRIP_DESFIRE_SM_LRP ? &scrip_sm_suite_lrp : &scrip_sm_suite_ev2;
+}
+
+static enum scrip_status counted_wrap_command(struct scrip_desfire_session *session,
+                                              const struct scrip_desfire_protection *protection, uint8_t cmd,
+                                              struct scrip_bytes header, struct scrip_bytes data, struct scrip_buf *out,
+                                              struct scrip_desfire_expect *expect)
+{
+    const struct scrip_sm_suite *suite = suite_of(session);
     const size_t start = out->len;
     uint8_t mac[MAC_LEN];
 
@@ -134,11 +139,11 @@ static enum scrip_status decipher_response(const struct scrip_sm_suite *suite, s
     return SCRIP_OK;
 }
 
-enum scrip_status scrip_sm_counted_open_response(const struct scrip_sm_suite *suite,
-                                                 struct scrip_desfire_session *session,
-                                                 const struct scrip_desfire_expect *expect, uint8_t status,
-                                                 struct scrip_bytes data, struct scrip_buf *out)
+static enum scrip_status counted_open_response(struct scrip_desfire_session *session,
+                                               const struct scrip_desfire_expect *expect, uint8_t status,
+                                               struct scrip_bytes data, struct scrip_buf *out)
 {
+    const struct scrip_sm_suite *suite = suite_of(session);
     const struct scrip_desfire_protection *protection = &expect->protection;
     struct scrip_bytes body = data;
 
@@ -160,11 +165,13 @@ enum scrip_status scrip_sm_counted_open_response(const struct scrip_sm_suite *su
     return scrip_buf_add_bytes(out, body);
 }
 
-enum scrip_status scrip_sm_counted_open_command(const struct scrip_sm_suite *suite,
-                                                struct scrip_desfire_session *session,
-                                                const struct scrip_desfire_protection *protection, uint8_t cmd,
-                                                struct scrip_bytes params, size_t header_len, struct scrip_buf *out)
+static enum scrip_status counted_open_command(struct scrip_desfire_session *session,
+                                              const struct scrip_desfire_protection *protection, uint8_t cmd,
+                                              struct scrip_bytes params, size_t header_len, size_t data_len,
+                                              struct scrip_buf *out)
 {
+    const struct scrip_sm_suite *suite = suite_of(session);
+    (void)data_len; /* the padding tells */
     struct scrip_bytes body = params;
 
     if (session->cmd_ctr == UINT16_MAX) {
@@ -189,11 +196,11 @@ enum scrip_status scrip_sm_counted_open_command(const struct scrip_sm_suite *sui
     return SCRIP_OK;
 }
 
-enum scrip_status scrip_sm_counted_wrap_response(const struct scrip_sm_suite *suite,
-                                                 struct scrip_desfire_session *session,
-                                                 const struct scrip_desfire_protection *protection, uint8_t status,
-                                                 struct scrip_bytes data, struct scrip_buf *out)
+static enum scrip_status counted_wrap_response(struct scrip_desfire_session *session,
+                                               const struct scrip_desfire_protection *protection, uint8_t status,
+                                               struct scrip_bytes data, struct scrip_buf *out)
 {
+    const struct scrip_sm_suite *suite = suite_of(session);
     const size_t start = out->len;
     uint8_t mac[MAC_LEN];
 
@@ -214,3 +221,10 @@ enum scrip_status scrip_sm_counted_wrap_response(const struct scrip_sm_suite *su
     suite->mac(session, status, session->cmd_ctr, scrip_bytes(out->at + start, out->len - start), mac);
     return scrip_buf_add(out, mac, sizeof mac);
 }
+
+const struct scrip_sm_ops scrip_sm_counted = {
+    .wrap_command = counted_wrap_command,
+    .open_response = counted_open_response,
+    .open_command = counted_open_command,
+    .wrap_response = counted_wrap_response,
+};

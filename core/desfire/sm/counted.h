@@ -24,22 +24,7 @@ struct scrip_sm_suite {
     bool counts_blocks;
 };
 
-enum scrip_status scrip_sm_counted_wrap_command(const struct scrip_sm_suite *suite,
-                                                struct scrip_desfire_session *session,
-                                                const struct scrip_desfire_protection *protection, uint8_t cmd,
-                                                struct scrip_bytes header, struct scrip_bytes data,
-                                                struct scrip_buf *out, struct scrip_desfire_expect *expect);
-enum scrip_status scrip_sm_counted_open_response(const struct scrip_sm_suite *suite,
-                                                 struct scrip_desfire_session *session,
-                                                 const struct scrip_desfire_expect *expect, uint8_t status,
-                                                 struct scrip_bytes data, struct scrip_buf *out);
-enum scrip_status scrip_sm_counted_open_command(const struct scrip_sm_suite *suite,
-                                                struct scrip_desfire_session *session,
-                                                const struct scrip_desfire_protection *protection, uint8_t cmd,
-                                                struct scrip_bytes params, size_t header_len, struct scrip_buf *out);
-enum scrip_status scrip_sm_counted_wrap_response(const struct scrip_sm_suite *suite,
-                                                 struct scrip_desfire_session *session,
-                                                 const struct scrip_desfire_protection *protection, uint8_t status,
-                                                 struct scrip_bytes data, struct scrip_buf *out);
+extern const struct scrip_sm_suite scrip_sm_suite_ev2;
+extern const struct scrip_sm_suite scrip_sm_suite_lrp;
 
 #endif

@@ -42,42 +42,4 @@ static void ev2_crypt(const struct scrip_desfire_session *session, bool encrypt,
     }
 }
 
-static const struct scrip_sm_suite EV2 = {.mac = ev2_mac, .crypt = ev2_crypt};
-
-static enum scrip_status ev2_wrap_command(struct scrip_desfire_session *session,
-                                          const struct scrip_desfire_protection *protection, uint8_t cmd,
-                                          struct scrip_bytes header, struct scrip_bytes data, struct scrip_buf *out,
-                                          struct scrip_desfire_expect *expect)
-{
-    return scrip_sm_counted_wrap_command(&EV2, session, protection, cmd, header, data, out, expect);
-}
-
-static enum scrip_status ev2_open_response(struct scrip_desfire_session *session,
-                                           const struct scrip_desfire_expect *expect, uint8_t status,
-                                           struct scrip_bytes data, struct scrip_buf *out)
-{
-    return scrip_sm_counted_open_response(&EV2, session, expect, status, data, out);
-}
-
-static enum scrip_status ev2_open_command(struct scrip_desfire_session *session,
-                                          const struct scrip_desfire_protection *protection, uint8_t cmd,
-                                          struct scrip_bytes params, size_t header_len, size_t data_len,
-                                          struct scrip_buf *out)
-{
-    (void)data_len;
-    return scrip_sm_counted_open_command(&EV2, session, protection, cmd, params, header_len, out);
-}
-
-static enum scrip_status ev2_wrap_response(struct scrip_desfire_session *session,
-                                           const struct scrip_desfire_protection *protection, uint8_t status,
-                                           struct scrip_bytes data, struct scrip_buf *out)
-{
-    return scrip_sm_counted_wrap_response(&EV2, session, protection, status, data, out);
-}
-
-const struct scrip_sm_ops scrip_sm_ev2 = {
-    .wrap_command = ev2_wrap_command,
-    .open_response = ev2_open_response,
-    .open_command = ev2_open_command,
-    .wrap_response = ev2_wrap_response,
-};
+const struct scrip_sm_suite scrip_sm_suite_ev2 = {.mac = ev2_mac, .crypt = ev2_crypt};

@@ -49,42 +49,4 @@ static void lrp_crypt(const struct scrip_desfire_session *session, bool encrypt,
     *enc_ctr = scrip_get_be32(counter);
 }
 
-static const struct scrip_sm_suite LRP = {.mac = lrp_mac, .crypt = lrp_crypt, .counts_blocks = true};
-
-static enum scrip_status lrp_wrap_command(struct scrip_desfire_session *session,
-                                          const struct scrip_desfire_protection *protection, uint8_t cmd,
-                                          struct scrip_bytes header, struct scrip_bytes data, struct scrip_buf *out,
-                                          struct scrip_desfire_expect *expect)
-{
-    return scrip_sm_counted_wrap_command(&LRP, session, protection, cmd, header, data, out, expect);
-}
-
-static enum scrip_status lrp_open_response(struct scrip_desfire_session *session,
-                                           const struct scrip_desfire_expect *expect, uint8_t status,
-                                           struct scrip_bytes data, struct scrip_buf *out)
-{
-    return scrip_sm_counted_open_response(&LRP, session, expect, status, data, out);
-}
-
-static enum scrip_status lrp_open_command(struct scrip_desfire_session *session,
-                                          const struct scrip_desfire_protection *protection, uint8_t cmd,
-                                          struct scrip_bytes params, size_t header_len, size_t data_len,
-                                          struct scrip_buf *out)
-{
-    (void)data_len;
-    return scrip_sm_counted_open_command(&LRP, session, protection, cmd, params, header_len, out);
-}
-
-static enum scrip_status lrp_wrap_response(struct scrip_desfire_session *session,
-                                           const struct scrip_desfire_protection *protection, uint8_t status,
-                                           struct scrip_bytes data, struct scrip_buf *out)
-{
-    return scrip_sm_counted_wrap_response(&LRP, session, protection, status, data, out);
-}
-
-const struct scrip_sm_ops scrip_sm_lrp = {
-    .wrap_command = lrp_wrap_command,
-    .open_response = lrp_open_response,
-    .open_command = lrp_open_command,
-    .wrap_response = lrp_wrap_response,
-};
+const struct scrip_sm_suite scrip_sm_suite_lrp = {.mac = lrp_mac, .crypt = lrp_crypt, .counts_blocks = true};

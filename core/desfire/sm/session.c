@@ -147,9 +147,11 @@ void scrip_desfire_sm_end(struct scrip_desfire_session *session)
 static const struct scrip_sm_ops *ops_of(uint8_t sm)
 {
     static const struct scrip_sm_ops *const ops[] = {
-        [SCRIP_DESFIRE_SM_NONE] = NULL,         [SCRIP_DESFIRE_SM_D40] = &scrip_sm_d40,
-        [SCRIP_DESFIRE_SM_EV1] = &scrip_sm_ev1, [SCRIP_DESFIRE_SM_EV2] = &scrip_sm_ev2,
-        [SCRIP_DESFIRE_SM_LRP] = &scrip_sm_lrp,
+        [SCRIP_DESFIRE_SM_NONE] = NULL,
+        [SCRIP_DESFIRE_SM_D40] = &scrip_sm_d40,
+        [SCRIP_DESFIRE_SM_EV1] = &scrip_sm_ev1,
+        [SCRIP_DESFIRE_SM_EV2] = &scrip_sm_counted,
+        [SCRIP_DESFIRE_SM_LRP] = &scrip_sm_counted,
     };
     return sm < sizeof ops / sizeof *ops ? ops[sm] : NULL;
 }

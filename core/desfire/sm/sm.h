@@ -24,8 +24,7 @@ struct scrip_sm_ops {
 
 extern const struct scrip_sm_ops scrip_sm_d40;
 extern const struct scrip_sm_ops scrip_sm_ev1;
-extern const struct scrip_sm_ops scrip_sm_ev2;
-extern const struct scrip_sm_ops scrip_sm_lrp;
+extern const struct scrip_sm_ops scrip_sm_counted; /* EV2 and LRP */
 
 /** D40: what a host sends goes through the decipher operation, C_i = D(P_i xor C_{i-1}); zero IV; in place. */
 void scrip_sm_d40_send(const struct scrip_block *block, size_t count, uint8_t *data);
