@@ -1,0 +1,61 @@
+/* mifare.h: the reader's half of MIFARE Classic: commands in the clear in, frames out; and Crypto-1 in software for
+ * radios that have none.
+ *
+ * Commands are those that a PN532 takes in InDataExchange:
+ *   60|61 block key[6] uid4[4]   authenticate with key A | B       30 block           read: 16 bytes
+ *   A0 block data[16]            write                             C0|C1|C2 block v[4]  decrement, increment, restore
+ *   B0 block                     transfer                          50 00              halt
+ * Operands are least significant byte first; RESTORE takes four that do not matter. */
+#ifndef SCRIP_MIFARE_H
+#define SCRIP_MIFARE_H
+
+#include <scrip/crypto1.h>
+#include <scrip/host.h>
+#include <scrip/pcd.h>
+
+#define SCRIP_MIFARE_AUTH_A    0x60U
+#define SCRIP_MIFARE_AUTH_B    0x61U
+#define SCRIP_MIFARE_READ      0x30U
+#define SCRIP_MIFARE_WRITE     0xA0U
+#define SCRIP_MIFARE_DECREMENT 0xC0U
+#define SCRIP_MIFARE_INCREMENT 0xC1U
+#define SCRIP_MIFARE_RESTORE   0xC2U
+#define SCRIP_MIFARE_TRANSFER  0xB0U
+
+/** Who does the three passes: a chip, or scrip_mifare_soft. */
+struct scrip_mifare_auth {
+    void *ctx;
+    /** @return SCRIP_OK: what the radio sends is enciphered from now on; SCRIP_E_AUTH: refused, the card is gone;
+     *          SCRIP_E_LINK */
+    enum scrip_status (*authenticate)(void *ctx, uint8_t command, uint8_t block, const uint8_t key[6],
+                                      const uint8_t uid4[4]);
+};
+
+/** Carry out one command: its frames, in one or two parts.
+ *  @param response  16 bytes are appended for READ, nothing otherwise
+ *  @return SCRIP_OK; SCRIP_E_AUTH: the authentication failed; SCRIP_E_CARD: refused by the card (NAK) before anything
+ *          was changed; SCRIP_E_TORN: no answer, or a damaged one: what a write or transfer did is not known;
+ *          SCRIP_E_ARGUMENT: no such command, or of the wrong length; SCRIP_E_LINK.
+ *          After anything but SCRIP_OK the card must be selected again */
+enum scrip_status scrip_mifare_exchange(const struct scrip_radio *radio, const struct scrip_mifare_auth *auth,
+                                        struct scrip_bytes command, struct scrip_buf *response);
+
+/** Crypto-1 in software over a radio that sends parity as it is told to. `radio` and `auth` are what
+ *  scrip_mifare_exchange takes; both point back into the struct, so it may not move. */
+struct scrip_mifare_soft {
+    struct scrip_radio radio;
+    struct scrip_mifare_auth auth;
+    const struct scrip_radio *air;     /* borrowed */
+    const struct scrip_random *random; /* borrowed; for nR */
+    struct scrip_crypto1 cipher;
+    bool on; /* a session is open */
+    struct scrip_frame room;
+};
+
+void scrip_mifare_soft_init(struct scrip_mifare_soft *soft, const struct scrip_radio *air,
+                            const struct scrip_random *random);
+
+/** Forget the session: the card was selected anew, or lost. */
+void scrip_mifare_soft_drop(struct scrip_mifare_soft *soft);
+
+#endif
