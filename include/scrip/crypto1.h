@@ -6,7 +6,7 @@
 #ifndef SCRIP_CRYPTO1_H
 #define SCRIP_CRYPTO1_H
 
-#include <scrip/frame.h>
+#include <scrip/bytes.h>
 
 /** The 48 bits of the register, x0 in bit 0; wipe when done. */
 struct scrip_crypto1 {
@@ -28,13 +28,6 @@ uint32_t scrip_crypto1_word(struct scrip_crypto1 *cipher, uint32_t in);
 
 /** Suc of the card's nonce generator, `steps` clocks on (64 for aR, 96 for aT). */
 uint32_t scrip_crypto1_successor(uint32_t nonce, uint32_t steps);
-
-/** Encipher a frame in place: data bits, and the parity of the plain bytes under the bit that enciphers the next one.
- *  Frames of four bits have no parity. */
-void scrip_crypto1_encrypt(struct scrip_crypto1 *cipher, struct scrip_frame *frame);
-
-/** Decipher in place. @return SCRIP_OK; SCRIP_E_MAC: a parity bit is wrong (the frame is deciphered all the same) */
-enum scrip_status scrip_crypto1_decrypt(struct scrip_crypto1 *cipher, struct scrip_frame *frame);
 
 /** Both sides of the three passes begin here: key and `uid4 ^ nt` into the register. uid4 is the UID of four bytes or
  *  the last four of a longer one.

@@ -9,8 +9,8 @@
 #ifndef SCRIP_MIFARE_H
 #define SCRIP_MIFARE_H
 
-#include <scrip/crypto1.h>
 #include <scrip/host.h>
+#include <scrip/mifare_sm.h>
 #include <scrip/pcd.h>
 
 #define SCRIP_MIFARE_AUTH_A    0x60U
@@ -52,6 +52,7 @@ struct scrip_mifare_soft {
     struct scrip_frame room;
 };
 
+/** Bind; no session is open. */
 void scrip_mifare_soft_init(struct scrip_mifare_soft *soft, const struct scrip_radio *air,
                             const struct scrip_random *random);
 
