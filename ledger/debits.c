@@ -204,6 +204,28 @@ static enum scrip_status place_clear(struct scrip_ledger *ledger, struct card_ro
     return SCRIP_OK;
 }
 
+/* The card's log can prove a debit without telling its TMC. Each of those stands in one of the places that are left, so
+ * when there are more of them than places, the TMC went back in between. `top`: highest TMC known. */
+static enum scrip_status room_check(struct scrip_ledger *ledger, const struct card_row *card, uint32_t top,
+                                    const char **wrong)
+{
+    int64_t homeless = 0;
+    int64_t debits = 0;
+    int64_t issues = 0;
+    SCRIP_TRY(NUMBER(ledger, DEBITS_UNPLACED, 0, &homeless, V_INT(card->number)));
+    if (homeless == 0) {
+        return SCRIP_OK;
+    }
+    SCRIP_TRY(NUMBER(ledger, ISSUES_UNPLACED, 0, &issues, V_INT(card->number)));
+    homeless += issues;
+    SCRIP_TRY(NUMBER(ledger, DEBIT_COUNT_BETWEEN, 0, &debits, V_INT(card->number), V_INT(card->tmc_start), V_INT(top)));
+    SCRIP_TRY(NUMBER(ledger, ISSUE_COUNT_BETWEEN, 0, &issues, V_INT(card->number), V_INT(card->tmc_start), V_INT(top)));
+    if (debits + issues + 1 + homeless > (int64_t)top - card->tmc_start) { /* 1: the one that asks */
+        *wrong = "more transactions are proved than the TMC has counted: an older state of the card came back";
+    }
+    return SCRIP_OK;
+}
+
 /* A debit that proves its place takes it from one whose terminal only claimed it. Where the claim was right, the next
  * transaction names it, and the chain tells. */
 static enum scrip_status place_check(struct scrip_ledger *ledger, struct card_row *card,
@@ -218,6 +240,9 @@ static enum scrip_status place_check(struct scrip_ledger *ledger, struct card_ro
         return status;
     }
     SCRIP_TRY(place_clear(ledger, card, d->tmc, wrong));
+    if (*wrong == NULL) {
+        SCRIP_TRY(room_check(ledger, card, d->tmc > card->c.tmc ? d->tmc : card->c.tmc, wrong));
+    }
     return *wrong == NULL ? chain_check(ledger, card, d, wrong) : SCRIP_OK;
 }
 

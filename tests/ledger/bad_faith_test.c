@@ -97,6 +97,26 @@ static void a_proved_debit_takes_its_place_from_one_that_only_claimed_it(void **
     desk_commit(d);
 }
 
+/* The log of a session proved the debit; then an older image of the card paid somewhere else with the same TMC. */
+static void a_tmc_that_a_logged_debit_must_have_had_is_a_copy_when_it_comes_again(void **state)
+{
+    struct desk *d = *state;
+    desk_begin(d);
+    confirmed(d->ledger, "o1", ALICE, 1000);
+    const struct scrip_ledger_debit logged = unanswered(debit_line(ALICE, 1, 2, 250), 1, 1);
+    assert_int_equal(taken(d->ledger, &logged), SCRIP_DEBIT_WAITING);
+    const struct scrip_settle_record topup = {.value = 1000, .reference = 1};
+    struct scrip_settle_evidence reads = session_reads(d->ledger, ALICE, 2, &topup, 1);
+    reads.debit_count = 1;
+    memcpy(reads.debits[0], logged.record, 16);
+    assert_int_equal(settled(d->ledger, ALICE, &reads), SCRIP_EVENT_UNDECIDED);
+    const struct scrip_ledger_debit again = debit_line(ALICE, 2, 2, 10);
+    assert_int_equal(taken(d->ledger, &again), SCRIP_DEBIT_FORKED);
+    assert_true(card_now(d->ledger, ALICE).held);
+    assert_book(d->ledger);
+    desk_commit(d);
+}
+
 /* Its debit before this one was named with the reference of an issue that never reached the card. */
 static void a_reference_under_a_terminal_s_own_name_proves_no_topup(void **state)
 {
@@ -120,6 +140,7 @@ int main(void)
         LAW(a_counter_that_only_a_terminal_names_is_not_the_card_s),
         LAW(a_gap_comes_back_when_the_log_proves_its_debit),
         LAW(a_proved_debit_takes_its_place_from_one_that_only_claimed_it),
+        LAW(a_tmc_that_a_logged_debit_must_have_had_is_a_copy_when_it_comes_again),
         LAW(a_reference_under_a_terminal_s_own_name_proves_no_topup),
     };
     return cmocka_run_group_tests_name("terminals of bad faith", laws, NULL, NULL);
