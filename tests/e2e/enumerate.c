@@ -65,6 +65,7 @@ struct enumeration {
         uint8_t *kind; /* allocated, `points` bytes */
     } * single;
     enumeration_report report;
+    enumeration_progress progress;
     void *ctx;
     struct enumeration_counts *counts;
 };
@@ -134,6 +135,11 @@ bool enumeration_case(struct enumeration *e, struct one_case *one, struct violat
     }
     world_end(world);
     return right;
+}
+
+void enumeration_watch(struct enumeration *e, enumeration_progress progress)
+{
+    e->progress = progress;
 }
 
 void enumeration_follow(struct enumeration *e)
@@ -235,16 +241,19 @@ static bool run_pairs_of(struct enumeration *e, const struct single_run *single)
     return true;
 }
 
-/* All pairs of points of the procedures and of what recovers them, on cards that drop what is pending at an
- * authentication and on cards that keep it. What customers do afterwards anyway is left to the lot, and so are the
- * procedures that begin with a fault. */
-static bool run_every_pair(struct enumeration *e)
+/* All pairs of points of the procedures and of what recovers them, on all four kinds of cards. What customers do
+ * afterwards anyway is left to the lot, and so are the procedures that begin with a fault: their faults are pairs of
+ * the others already. */
+static bool run_every_pair(struct enumeration *e, const struct enumeration_limits *limits)
 {
-    for (size_t i = 0; i < e->count; i++) {
+    for (size_t i = limits->part; i < e->count; i += limits->parts) {
         const struct single_run *single = &e->single[i];
-        const bool chosen = single->procedure < FIRST_DERIVED && !single->options.end_session_on_0c;
-        if (chosen && single->planned.at < single->essential && !run_pairs_of(e, single)) {
+        const bool chosen = single->procedure < FIRST_DERIVED && single->planned.at < single->essential;
+        if (chosen && !run_pairs_of(e, single)) {
             return false;
+        }
+        if (e->progress != NULL) {
+            e->progress(i + 1, e->count, e->counts->pairs);
         }
     }
     return true;
@@ -349,7 +358,7 @@ bool enumeration_run(struct enumeration *e, const struct enumeration_limits *lim
     e->counts = counts;
     e->lot = e->seed | 1U;
     forget_singles(e);
-    const bool whole = run_all_singles(e, limits->all_options) && (!limits->every_pair || run_every_pair(e)) &&
+    const bool whole = run_all_singles(e, limits->all_options) && (!limits->every_pair || run_every_pair(e, limits)) &&
                        run_some_pairs(e, limits->pair_draws) && run_some_triples(e, limits->triple_draws);
     counts->seconds = seconds_now() - start;
     return whole;

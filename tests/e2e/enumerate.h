@@ -41,6 +41,7 @@ typedef bool (*enumeration_report)(void *ctx, const struct violation *violation)
 
 struct enumeration_limits {
     bool every_pair;       /**< of points of a procedure and its recovery; besides the sample of all others */
+    unsigned part, parts;  /**< of those pairs, run this share: 0 of 1 is the whole */
     bool all_options;      /**< single faults with all four kinds of cards in every procedure */
     uint64_t pair_draws;   /**< size of the sample over all procedures: a number, so that a seed names the same cases */
     uint64_t triple_draws; /**< likewise; each draw is a pair and a triple on top of it */
@@ -70,6 +71,10 @@ bool enumeration_aimed(struct enumeration *enumeration, const struct enumeration
 
 /** Run one case. @return true: all is right */
 bool enumeration_case(struct enumeration *enumeration, struct one_case *one, struct violation *violation);
+
+/** Called now and then during the long part: first faults done, first faults in all, pairs so far. */
+typedef void (*enumeration_progress)(size_t done, size_t of, uint64_t pairs);
+void enumeration_watch(struct enumeration *enumeration, enumeration_progress progress);
 
 /** From now on tell what happens in each case. */
 void enumeration_follow(struct enumeration *enumeration);

@@ -3,6 +3,7 @@
  *
  *   exactly_once                 all single faults; a sample of pairs and triples
  *   exactly_once --all           all pairs of points of the procedures and their recovery as well, longer samples
+ *   exactly_once --all --part 1/2   half of those pairs; the other half may run beside it (samples are in part 1 only)
  *   exactly_once --case "TEXT"   one case, as it is printed when it goes wrong
  *   exactly_once --seed N --procedure NAME */
 #include "enumerate.h"
@@ -11,8 +12,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SHOWN_MAX 20U
+
+/* Part `part` (from 0) of `parts`. */
+struct share {
+    unsigned part, parts;
+};
+
+static bool share_read(struct share *share, const char *text)
+{
+    const bool ok =
+        sscanf(text, "%u/%u", &share->part, &share->parts) == 2 && share->part >= 1 && share->part <= share->parts;
+    share->part--;
+    return ok;
+}
 
 static bool show(void *ctx, const struct violation *violation)
 {
@@ -43,11 +58,23 @@ static int run_one(struct enumeration *enumeration, const char *text)
     return 0;
 }
 
-static int run_many(struct enumeration *enumeration, bool all, uint64_t seed)
+static void tell(size_t done, size_t of, uint64_t pairs)
+{
+    if (done % 64 == 0 || done == of) {
+        (void)fprintf(stderr, "\rfirst faults %zu of %zu, %" PRIu64 " pairs", done, of, pairs);
+    }
+}
+
+static int run_many(struct enumeration *enumeration, bool all, struct share share, uint64_t seed)
 {
     unsigned shown = 0;
     struct enumeration_counts counts;
-    const struct enumeration_limits limits = {all, all, all ? 100000 : 3000, all ? 100000 : 700};
+    const uint64_t sample = share.part == 0 ? 100000 : 0;
+    const struct enumeration_limits limits = {all, share.part,          share.parts,
+                                              all, all ? sample : 3000, all ? sample : 700};
+    if (all && isatty(STDERR_FILENO)) {
+        enumeration_watch(enumeration, tell);
+    }
     (void)enumeration_run(enumeration, &limits, show, &shown, &counts);
     const uint64_t cases = counts.singles + counts.pairs + counts.triples;
     printf("exactly once: %" PRIu64 " points, %" PRIu64 " cases (%" PRIu64 " single faults, %" PRIu64
@@ -64,6 +91,7 @@ int main(int argc, char **argv)
     const char *text = NULL;
     const char *only = NULL;
     uint64_t seed = 20260101;
+    struct share share = {0, 1};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--all") == 0) {
             all = true;
@@ -71,10 +99,12 @@ int main(int argc, char **argv)
             text = argv[++i];
         } else if (strcmp(argv[i], "--procedure") == 0 && i + 1 < argc) {
             only = argv[++i];
+        } else if (strcmp(argv[i], "--part") == 0 && i + 1 < argc && share_read(&share, argv[i + 1])) {
+            i++;
         } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
             seed = strtoull(argv[++i], NULL, 0);
         } else {
-            (void)fprintf(stderr, "exactly_once [--all] [--seed N] [--procedure NAME] [--case TEXT]\n");
+            (void)fprintf(stderr, "exactly_once [--all [--part I/N]] [--seed N] [--procedure NAME] [--case TEXT]\n");
             return 2;
         }
     }
@@ -82,7 +112,7 @@ int main(int argc, char **argv)
     if (enumeration == NULL) {
         return 1;
     }
-    const int result = text != NULL ? run_one(enumeration, text) : run_many(enumeration, all, seed);
+    const int result = text != NULL ? run_one(enumeration, text) : run_many(enumeration, all, share, seed);
     enumeration_free(enumeration);
     return result;
 }
