@@ -59,7 +59,7 @@ static void vcard_close(struct scrip_vcard *base)
     free(card);
 }
 
-static const struct scrip_vcard_ops OPS = {vcard_on, vcard_apdu, vcard_off, vcard_close};
+static const struct scrip_vcard_ops OPS = {.on = vcard_on, .apdu = vcard_apdu, .off = vcard_off, .close = vcard_close};
 
 uint32_t scrip_vcard_pages(const struct scrip_vcard_identity *identity)
 {
