@@ -24,6 +24,7 @@ struct scrip_picc_ops {
 struct scrip_picc {
     const struct scrip_picc_ops *ops;
     uint32_t busy_us; /**< what the last answer cost beyond the frame delay time, microseconds */
+    uint64_t now_fc;  /**< the field's time, cycles of the carrier: the field sets it before power() and frame() */
 };
 
 /* ---- part 3: who is there ---- */
