@@ -1,14 +1,47 @@
-/* classic.h: facts of MIFARE Classic (S50 1K, S70 4K): where blocks are, what access bits allow, value blocks.
- * Behaviour is in classic_card.h (the card) and mifare.h (the reader). */
+/* classic.h: facts of MIFARE Classic (S50 1K, S70 4K): its commands, where blocks are, what access bits allow, value
+ * blocks. Behaviour is in classic_card.h (the card) and mifare.h (the reader). */
 #ifndef SCRIP_CLASSIC_H
 #define SCRIP_CLASSIC_H
 
 #include <scrip/bytes.h>
 
-#define SCRIP_CLASSIC_BLOCK     16U
-#define SCRIP_CLASSIC_KEY       6U
-#define SCRIP_CLASSIC_1K_BLOCKS 64U
-#define SCRIP_CLASSIC_4K_BLOCKS 256U
+#define SCRIP_CLASSIC_BLOCK      16U
+#define SCRIP_CLASSIC_KEY        6U
+#define SCRIP_CLASSIC_1K_BLOCKS  64U
+#define SCRIP_CLASSIC_4K_BLOCKS  256U
+#define SCRIP_CLASSIC_1K_SECTORS 16U
+#define SCRIP_CLASSIC_4K_SECTORS 40U
+
+/* ---- commands ---- */
+
+/** How a command ends when the card does what it is told. */
+enum scrip_classic_answer {
+    SCRIP_CLASSIC_ANSWER_NONCE,   /**< four bytes without CRC: the three passes begin */
+    SCRIP_CLASSIC_ANSWER_BLOCK,   /**< 16 bytes with CRC */
+    SCRIP_CLASSIC_ANSWER_ACK,     /**< four bits */
+    SCRIP_CLASSIC_ANSWER_SILENCE, /**< nothing: silence is success */
+};
+
+/** One command: two bytes with CRC, and a second frame where `operand` is not 0 (after an ACK to the first). */
+struct scrip_classic_command {
+    const char *name;
+    uint8_t opcode;
+    uint8_t operand;     /**< bytes of the second frame without CRC */
+    uint8_t answer;      /**< enum scrip_classic_answer, to the last frame */
+    uint8_t timeout_ms;  /**< how long a reader waits for the first answer */
+    uint8_t timeout2_ms; /**< and for the answer to the second frame */
+};
+
+/** The row of an opcode; NULL: the chip knows no such command. */
+const struct scrip_classic_command *scrip_classic_command(uint8_t opcode);
+
+/** Four-bit answers. A NAK is a sum: SCRIP_CLASSIC_NAK, and the bits that say more. */
+#define SCRIP_CLASSIC_ACK           0xAU
+#define SCRIP_CLASSIC_NAK           0x0U
+#define SCRIP_CLASSIC_NAK_DAMAGED   0x1U /**< wrong parity or CRC */
+#define SCRIP_CLASSIC_NAK_NO_BUFFER 0x4U /**< the transfer buffer is not valid */
+
+/* ---- memory ---- */
 
 /** Sector of a block, its first block, its trailer, and how many blocks it has (4, or 16 from sector 32 on). */
 uint8_t scrip_classic_sector(uint8_t block);
@@ -57,6 +90,15 @@ struct scrip_classic_trailer {
 };
 void scrip_classic_trailer_get(const uint8_t block[SCRIP_CLASSIC_BLOCK], struct scrip_classic_trailer *trailer);
 void scrip_classic_trailer_put(const struct scrip_classic_trailer *trailer, uint8_t block[SCRIP_CLASSIC_BLOCK]);
+
+/** Where the parts of a trailer begin. */
+#define SCRIP_CLASSIC_AT_KEY_A  0U
+#define SCRIP_CLASSIC_AT_ACCESS 6U
+#define SCRIP_CLASSIC_AT_FREE   9U
+#define SCRIP_CLASSIC_AT_KEY_B  10U
+
+/** The trailer as the factory delivers it: keys FF, access bits FF 07 80 (key A may do everything), byte 9 69. */
+extern const uint8_t scrip_classic_trailer_new[SCRIP_CLASSIC_BLOCK];
 
 /** A value block. @return SCRIP_OK; SCRIP_E_FORMAT: copies do not agree */
 enum scrip_status scrip_classic_value_get(const uint8_t block[SCRIP_CLASSIC_BLOCK], int32_t *value, uint8_t *address);
