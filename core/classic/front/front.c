@@ -16,7 +16,9 @@
 
 enum stage { SELECTED, CHALLENGED, OPEN, SECOND };
 
-enum { CODE_RATS = 0xE0, PROOF_BITS = 64 };
+enum { CODE_RATS = 0xE0, PROOF_BITS = 64, ETU_FC = 128, NONCE_PERIOD = 65535 };
+
+#define NONCE_SEED 0x01200145U /* of the generator when the field comes */
 
 /* ---- leaving ---- */
 
@@ -57,9 +59,11 @@ static enum scrip_status halt(struct scrip_mifare_front *front)
     return SCRIP_OK;
 }
 
-void scrip_mifare_front_power(struct scrip_mifare_front *front, bool on)
+void scrip_mifare_front_power(struct scrip_mifare_front *front, struct scrip_picc *picc, bool on)
 {
     forget(front);
+    front->on_fc = picc->now_fc;
+    picc->busy_us = 0;
     if (on) {
         scrip_picc_a_on(&front->a);
     } else {
@@ -74,82 +78,71 @@ static uint32_t uid4(const struct scrip_mifare_front *front)
     return scrip_get_be32(front->a.uid + front->a.uid_len - 4U);
 }
 
-/* nT under the keystream that went over it; a parity bit goes under the keystream bit of the next data bit. */
-static void encipher_nonce(struct scrip_mifare_front *front, uint32_t stream, struct scrip_frame *out)
+static enum scrip_status make_nonce(struct scrip_mifare_front *front, uint64_t now_fc)
 {
-    uint8_t ks[5];
-    scrip_put_be32(ks, stream);
-    ks[4] = scrip_crypto1_peek(&front->cipher) ? 1 : 0;
-    for (size_t i = 0; i < 4; i++) {
-        scrip_frame_parity_set(out, i, scrip_frame_parity(out, i) != ((ks[i + 1] & 1U) != 0));
-        out->data[i] = (uint8_t)(out->data[i] ^ ks[i]);
+    uint8_t bytes[4];
+    if (front->genuine) {
+        const uint64_t clocks = (now_fc - front->on_fc) / ETU_FC;
+        front->nt = scrip_crypto1_successor(NONCE_SEED, (uint32_t)(clocks % NONCE_PERIOD));
+        return SCRIP_OK;
     }
+    SCRIP_TRY(front->random->fill(front->random->ctx, bytes, sizeof bytes));
+    front->nt = scrip_get_be32(bytes);
+    return SCRIP_OK;
+}
+
+static enum scrip_status send_nonce(struct scrip_mifare_front *front, const uint8_t key[6], struct scrip_frame *out)
+{
+    const bool nested = is_enciphered(front);
+    uint8_t nonce[4];
+    scrip_put_be32(nonce, front->nt);
+    SCRIP_TRY(scrip_frame_bytes(out, SCRIP_BYTES_OF(nonce)));
+    if (nested) {
+        scrip_crypto1_load(&front->cipher, key);
+        scrip_mifare_sm_encrypt_nonce(&front->cipher, out, uid4(front));
+    } else {
+        (void)scrip_crypto1_begin(&front->cipher, key, uid4(front), front->nt);
+    }
+    return SCRIP_OK;
 }
 
 static enum scrip_status challenge(struct scrip_mifare_front *front, struct scrip_picc *picc, uint8_t code,
                                    uint8_t block, struct scrip_frame *out)
 {
-    const bool nested = is_enciphered(front);
     uint8_t key[6];
-    uint8_t nonce[4];
-    uint32_t nt;
     const enum scrip_status found = front->ops->key(picc, block, code == CMD_AUTH_B, key);
     if (found == SCRIP_E_NV) {
         return found;
     }
-    if (found != SCRIP_OK || front->ops->nonce(picc, &nt) != SCRIP_OK) {
+    if (found != SCRIP_OK || make_nonce(front, picc->now_fc) != SCRIP_OK) {
         scrip_wipe(key, sizeof key);
         return leave(front);
     }
+    const enum scrip_status sent = send_nonce(front, key, out);
+    scrip_wipe(key, sizeof key);
     front->sector = scrip_classic_sector(block);
     front->key_b = code == CMD_AUTH_B;
     front->buffer_valid = false;
-    front->nt = nt;
-    scrip_put_be32(nonce, nt);
-    const enum scrip_status framed = scrip_frame_bytes(out, SCRIP_BYTES_OF(nonce));
-    const uint32_t stream = scrip_crypto1_begin(&front->cipher, key, uid4(front), nt);
-    scrip_wipe(key, sizeof key);
-    if (nested) {
-        encipher_nonce(front, stream, out);
-    }
     front->stage = CHALLENGED;
-    return framed;
+    return sent;
 }
 
-/* One byte that the reader enciphered, and whether its parity is right. Of {nR} the plain bits are fed back. */
-static uint8_t decipher(struct scrip_crypto1 *cipher, const struct scrip_frame *in, size_t i, bool feed, bool *good)
-{
-    uint8_t plain = 0;
-    for (unsigned bit = 0; bit < 8; bit++) {
-        const bool value = ((in->data[i] >> bit & 1U) != 0) != scrip_crypto1_peek(cipher);
-        (void)scrip_crypto1_bit(cipher, feed && value);
-        plain = (uint8_t)(plain | (value ? 1U << bit : 0U));
-    }
-    *good = *good && (scrip_frame_parity(in, i) != scrip_crypto1_peek(cipher)) == scrip_odd_parity(plain);
-    return plain;
-}
-
+/* {nR}{aR} came. */
 static enum scrip_status prove(struct scrip_mifare_front *front, const struct scrip_frame *in, struct scrip_frame *out)
 {
-    uint8_t proof[8];
-    bool good = true;
-    if (in->bits != PROOF_BITS || in->align != 0) {
-        return leave(front);
-    }
-    for (size_t i = 0; i < sizeof proof; i++) {
-        proof[i] = decipher(&front->cipher, in, i, i < 4, &good);
-    }
-    if (!good || in->collision != 0) {
-        return leave(front);
-    }
-    if (scrip_get_be32(proof + 4) != scrip_crypto1_successor(front->nt, 64)) {
-        if (front->leak) {
-            front->stage = OPEN; /* enciphers the NAK */
-            return refuse(front, out, SCRIP_CLASSIC_NAK_DAMAGED);
-        }
-        return leave(front);
-    }
+    struct scrip_frame plain = *in;
     uint8_t answer[4];
+    if (in->bits != PROOF_BITS || in->align != 0 || in->collision != 0 ||
+        scrip_mifare_sm_decrypt_nonce(&front->cipher, &plain, 0) != SCRIP_OK) {
+        return leave(front);
+    }
+    if (scrip_get_be32(plain.data + 4) != scrip_crypto1_successor(front->nt, 64)) {
+        if (!front->genuine) {
+            return leave(front);
+        }
+        front->stage = OPEN; /* puts the NAK under the keystream */
+        return refuse(front, out, SCRIP_CLASSIC_NAK_DAMAGED);
+    }
     scrip_put_be32(answer, scrip_crypto1_successor(front->nt, 96));
     SCRIP_TRY(scrip_frame_bytes(out, SCRIP_BYTES_OF(answer)));
     scrip_mifare_sm_encrypt(&front->cipher, out);
@@ -288,7 +281,7 @@ enum scrip_status scrip_mifare_front_frame(struct scrip_mifare_front *front, str
     const enum scrip_status status = pass(front, picc, in, out);
     if (status != SCRIP_OK) { /* no power: silent until the field comes again */
         scrip_frame_clear(out);
-        scrip_mifare_front_power(front, false);
+        scrip_mifare_front_power(front, picc, false);
     }
     return status;
 }
