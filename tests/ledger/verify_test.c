@@ -264,6 +264,28 @@ static void entries_show_what_they_rest_on(void **state)
     assert_int_equal(scrip_get_le32(entry.evidence + 8), 1); /* TMC */
 }
 
+/* A database as the first schema left it: the later steps are taken when it is opened. */
+static void a_book_of_the_first_schema_is_opened_and_goes_on(void **state)
+{
+    struct desk *d = *state;
+    sqlite3 *db = NULL;
+    a_days_work(d);
+    scrip_ledger_close(d->ledger);
+    assert_int_equal(sqlite3_open(d->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP INDEX orders_that_can_expire; CREATE INDEX orders_that_can_expire ON orders "
+                                  "(expires) WHERE state IN (0, 1, 11) AND expires > 0; PRAGMA user_version = 1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    d->ledger = desk_open(d);
+    assert_int_equal(problems(d, NULL), 0);
+    desk_begin(d);
+    funded(d->ledger, "o3", BOB, 700);
+    desk_commit(d);
+    assert_int_equal(problems(d, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +297,7 @@ int main(void)
         LAW(a_checkpoint_that_is_not_ours_is_refused),
         LAW(the_journal_refuses_changes_by_itself),
         LAW(entries_show_what_they_rest_on),
+        LAW(a_book_of_the_first_schema_is_opened_and_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
