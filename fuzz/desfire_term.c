@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begin(next_byte() % PROFILES);
     int32_t expected = 1000;
     for (unsigned taps = 0; taps < 3 && script.len > 0; taps++) {
-        const enum scrip_purse_operation operation = (enum scrip_purse_operation)(next_byte() % SCRIP_PURSE_OPERATIONS);
+        const enum scrip_purse_operation operation = (enum scrip_purse_operation)(next_byte() % SCRIP_PURSE_REKEY);
         bench.request.skip_flush = (next_byte() & 1) != 0;
         bench.link.ops = &hostile_ops;
         memset(&bench.job.result, 0, sizeof bench.job.result);

@@ -18,7 +18,8 @@ const char *scrip_outcome_name(enum scrip_outcome outcome)
 
 const char *scrip_purse_operation_name(enum scrip_purse_operation operation)
 {
-    static const char *const names[] = {"balance", "debit", "credit", "history", "recover", "personalise"};
+    static const char *const names[] = {"balance", "debit",       "credit", "history",
+                                        "recover", "personalise", "rekey",  "force-init"};
     return (unsigned)operation < SCRIP_PURSE_OPERATIONS ? names[operation] : "?";
 }
 

@@ -24,7 +24,8 @@ enum scrip_purse_role {
     SCRIP_PURSE_TMAC,  /**< Transaction MAC key: back office only */
     SCRIP_PURSE_PICC,  /**< master key of the card; not diversified */
     SCRIP_PURSE_ID,    /**< says which card it is when the UID is random; not diversified */
-    SCRIP_PURSE_ROLES
+    SCRIP_PURSE_ROLES,
+    SCRIP_PURSE_BCD = 9, /**< BCD wallets on MIFARE Classic (purse_storage.h): 6 bytes are used */
 };
 
 /** Most bytes of a diversification input. */

@@ -7,9 +7,11 @@
 #define SCRIP_WALLET_H
 
 #include <scrip/batch.h>
+#include <scrip/bcd.h>
 #include <scrip/host.h>
 #include <scrip/journal.h>
 #include <scrip/purse_desfire.h>
+#include <scrip/purse_storage.h>
 
 /** What the customer is told. Apart from any status: a declined purchase is no failure of ours. */
 enum scrip_outcome {
@@ -29,6 +31,8 @@ enum scrip_purse_operation {
     SCRIP_PURSE_HISTORY,     /**< balance and both logs */
     SCRIP_PURSE_RECOVER,     /**< settle this terminal's own unanswered commits on this card */
     SCRIP_PURSE_PERSONALISE, /**< lay the purse out on a card; a half-made one is deleted and made anew */
+    SCRIP_PURSE_REKEY,       /**< storage cards: give the sector its next keys; a torn change is completed */
+    SCRIP_PURSE_FORCE_INIT,  /**< storage cards: an operator gives a card whose copies are both damaged an amount */
     SCRIP_PURSE_OPERATIONS
 };
 
@@ -39,17 +43,21 @@ const char *scrip_purse_operation_name(enum scrip_purse_operation operation);
 struct scrip_purse_request {
     struct scrip_card_info card;                 /**< who came, from the link */
     const struct scrip_desfire_profile *profile; /**< DESFire: how its purses are laid out */
-    struct scrip_purse_keys keys;
+    const struct scrip_storage_purse *storage;   /**< storage cards: likewise */
+    struct scrip_purse_keys keys;                /**< rekey: those that the card has */
+    struct scrip_purse_keys next_keys;           /**< rekey: those that it gets */
     struct scrip_random random;
     struct scrip_journal *journal; /**< debit, credit, recover: the terminal's; NULL elsewhere */
     uint8_t timestamp[8];          /**< now, BCD; see scrip_purse_timestamp */
-    int32_t amount;                /**< debit, credit: above 0, minor units; personalise: value to
-                                              begin with, 0 or more */
+    int32_t amount;                /**< debit, credit: above 0, minor units; personalise, force-init: value
+                                              to begin with, 0 or more */
     uint32_t reference;            /**< credit: issue number of the order in the book */
     bool skip_flush;         /**< debit, credit: leave out the two commands that kill pending changes, and the reads
                                   before them: the seven commands of AN12113 and nothing else */
     uint8_t new_key_version; /**< personalise: version byte of the keys written */
-    const struct scrip_purse_header *header; /**< personalise */
+    const struct scrip_purse_header *header; /**< DESFire, personalise */
+    uint8_t copies[2]
+                  [16]; /**< force-init: both blocks as they were read and logged; others on the card: SCRIP_E_STALE */
 };
 
 /** One entry of the history. */
@@ -68,7 +76,8 @@ struct scrip_purse_entry {
 struct scrip_purse_result {
     enum scrip_outcome outcome;
     enum scrip_status status;             /**< why not accepted; SCRIP_OK when it was */
-    struct scrip_desfire_failure failure; /**< what the card refused, if it did */
+    struct scrip_desfire_failure failure; /**< what the card refused, if it did; storage cards: INS and status word
+                                             of the pseudo-APDU */
     enum scrip_purse_role role;           /**< key in use when it failed */
     bool committed;                       /**< the change is on the card for certain */
     bool commit_open;                     /**< a commit left and was not answered: the journal has it as an intent */
@@ -88,6 +97,13 @@ struct scrip_purse_result {
     struct scrip_purse_entry history[SCRIP_PURSE_ENTRIES]; /**< newest first */
     struct scrip_purse_header header;                      /**< history */
     bool has_header;
+    enum scrip_copies_repair repair; /**< storage cards: what was found at the beginning of the visit */
+    bool repaired;                   /**< and it was mended */
+    bool has_copies;
+    uint8_t copies[2][16]; /**< both damaged (status SCRIP_E_CORRUPT): the blocks as read, main and backup */
+    bool has_proposal;
+    int32_t proposal; /**< an amount that both damaged copies together suggest, for the operator */
+    bool blank;       /**< status SCRIP_E_NOT_FOUND: the sector has the transport key: no purse yet */
 };
 
 struct scrip_purse_family;
@@ -122,10 +138,21 @@ struct scrip_purse_family {
 /** The adapter of MIFARE DESFire (target scrip_wallet_desfire). */
 extern const struct scrip_purse_family scrip_purse_desfire;
 
+/** The purses of storage cards: native value blocks and the BCD wallet (target scrip_wallet_storage). */
+extern const struct scrip_purse_family scrip_purse_native;
+extern const struct scrip_purse_family scrip_purse_bcd;
+
+/** The one-time wallet (target scrip_wallet_otp). */
+extern const struct scrip_purse_family scrip_purse_otp;
+
 /** Family `i` of all that are linked into `scrip_wallet`. @return NULL behind the last */
 const struct scrip_purse_family *scrip_purse_family_at(size_t i);
 
-/** The first family that a card could belong to. @return NULL: none */
+/** The family with this name: "desfire", "classic", "bcd", "otp". @return NULL: not linked in */
+const struct scrip_purse_family *scrip_purse_family_named(const char *name);
+
+/** The first family that a card could belong to. The purses of storage cards cannot be told apart before their sector
+ *  is read: name the purse. @return NULL: none */
 const struct scrip_purse_family *scrip_purse_identify(const struct scrip_card_info *card);
 
 /** Begin an operation on a card.
@@ -149,7 +176,8 @@ enum scrip_status scrip_purse_line_debit(const struct scrip_journal_line *line, 
 
 /** Does a journal line's TMV verify? The purse is found by the line's profile number.
  *  @return SCRIP_OK; SCRIP_E_MAC; SCRIP_E_WAIT: the line has no TMV (an intent, or settled later);
- *          SCRIP_E_UNSUPPORTED: its profile has no Transaction MAC; SCRIP_E_NOT_FOUND: no such profile */
+ *          SCRIP_E_UNSUPPORTED: its profile has no Transaction MAC (no storage card has one);
+ *          SCRIP_E_NOT_FOUND: no such profile */
 enum scrip_status scrip_purse_line_verify(const struct scrip_journal_line *line, const uint8_t tmac_key[16]);
 
 #endif

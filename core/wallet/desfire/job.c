@@ -202,7 +202,7 @@ static enum scrip_status begin(struct scrip_purse_job *job)
 const struct scrip_purse_family scrip_purse_desfire = {
     .name = "desfire",
     .about = "MIFARE DESFire EV1, EV2, EV3: a value file with logs, AN12113",
-    .can = (1U << SCRIP_PURSE_OPERATIONS) - 1U,
+    .can = (1U << (SCRIP_PURSE_PERSONALISE + 1U)) - 1U,
     .identify = identify,
     .begin = begin,
 };

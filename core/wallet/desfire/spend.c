@@ -206,6 +206,9 @@ enum scrip_status scrip_purse_line_verify(const struct scrip_journal_line *line,
     struct scrip_desfire_profile profile;
     uint8_t memory[SCRIP_PURSE_TMI_MAX];
     struct scrip_buf tmi = SCRIP_BUF_OF(memory);
+    if (scrip_storage_profile_known(line->profile)) {
+        return SCRIP_E_UNSUPPORTED;
+    }
     SCRIP_TRY(scrip_desfire_profile_of_id(line->profile, &profile));
     if (profile.purse.tmac_file == SCRIP_PURSE_NONE) {
         return SCRIP_E_UNSUPPORTED;
