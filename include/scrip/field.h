@@ -27,7 +27,7 @@ struct scrip_field {
     bool on;
     bool answered; /* the last exchange had an answer: a delay precedes the next frame */
     struct scrip_field_times times;
-    struct scrip_frame answers[2]; /* room to merge in */
+    struct scrip_frame other; /* the answer that is merged in */
     /** Told of every frame with its beginning in cycles; may be NULL. Frames are as on the air: enciphered ones stay
      * so. */
     void (*sniff)(void *ctx, const struct scrip_frame *frame, bool from_card, uint64_t at_fc);
@@ -37,7 +37,8 @@ struct scrip_field {
 /** An empty field without power. */
 void scrip_field_init(struct scrip_field *field);
 
-/** Lay a card into the field; it is powered when the field is. @return SCRIP_OK; SCRIP_E_LIMIT; as its power() */
+/** Lay a card into the field; it is powered when the field is. A card that does not start stays in it, silent.
+ *  @return SCRIP_OK; SCRIP_E_LIMIT: the field is full; SCRIP_E_EXISTS: it is in it already; as its power() */
 enum scrip_status scrip_field_add(struct scrip_field *field, struct scrip_picc *card);
 
 /** Take a card out; it loses power. A card that is not there is no error. */
@@ -46,14 +47,16 @@ void scrip_field_remove(struct scrip_field *field, struct scrip_picc *card);
 /** Switch the carrier. Switching on what is on does nothing. @return SCRIP_OK; the first card that did not start */
 enum scrip_status scrip_field_power(struct scrip_field *field, bool on);
 
-/** Send a frame, hear the answer.
- *  @param timeout_us  how long to listen after the end of `tx`
+/** Send a frame, hear the answer. An answer that begins too late is not heard. A bit in which answers differ reads 1.
+ *  @param tx  not `rx`
+ *  @param timeout_us  how long to listen after the end of `tx` for an answer to begin
  *  @return SCRIP_OK: `rx`, whose `collision` says where answers of several cards differ; SCRIP_E_TIMEOUT: silence;
- *          SCRIP_E_STATE: no carrier; SCRIP_E_NV: a card lost power in the middle and stays silent */
+ *          SCRIP_E_STATE: no carrier; SCRIP_E_ARGUMENT: nothing to send, or too long; SCRIP_E_NV: silence, and a card
+ *          lost power in the middle. `rx` is only of use with SCRIP_OK */
 enum scrip_status scrip_field_exchange(struct scrip_field *field, const struct scrip_frame *tx, struct scrip_frame *rx,
                                        uint32_t timeout_us);
 
-/** Let time pass. */
+/** Let time pass, microseconds. */
 void scrip_field_wait(struct scrip_field *field, uint32_t us);
 
 /** Now, in cycles since scrip_field_init. */

@@ -12,9 +12,9 @@ struct scrip_picc;
 /** What a card does with the field. */
 struct scrip_picc_ops {
     /** The field comes (true) or goes. Coming when it is there already is a power cycle.
-     *  @return SCRIP_OK; SCRIP_E_NV, SCRIP_E_CORRUPT: the card does not start and will not answer */
+     *  @return SCRIP_OK; SCRIP_E_NV, SCRIP_E_CORRUPT, SCRIP_E_RANDOM: the card does not start, and is silent */
     enum scrip_status (*power)(struct scrip_picc *picc, bool on);
-    /** A frame arrived. `out` is the answer; out->bits 0: silence.
+    /** A frame arrived, which is not `out`'s memory. `out` is silent (bits 0) when it comes and takes the answer.
      *  @return SCRIP_OK, silence and refusals included; SCRIP_E_NV: power was lost in the middle, nothing is answered
      *          until the next power(true) */
     enum scrip_status (*frame)(struct scrip_picc *picc, const struct scrip_frame *in, struct scrip_frame *out);
@@ -23,7 +23,8 @@ struct scrip_picc_ops {
 /** Embed as first member. */
 struct scrip_picc {
     const struct scrip_picc_ops *ops;
-    uint32_t busy_us; /**< what the last answer cost beyond the frame delay time, microseconds */
+    uint32_t busy_us; /**< what the answer cost beyond the frame delay time, microseconds; the field makes it 0 before
+                       * each frame */
     uint64_t now_fc;  /**< the field's time, cycles of the carrier: the field sets it before power() and frame() */
 };
 
