@@ -4,9 +4,10 @@
 /* ---- commands ---- */
 
 static const struct scrip_classic_command commands[ROWS] = {
-#define CLASSIC_COMMAND(op, id, text, operand_, answer_, timeout, timeout2, check, finish)                             \
+#define CLASSIC_COMMAND(op, id, text, session_, operand_, answer_, timeout, timeout2, handler)                         \
     {.name = (text),                                                                                                   \
      .opcode = (op),                                                                                                   \
+     .session = (session_) != 0,                                                                                       \
      .operand = (operand_),                                                                                            \
      .answer = SCRIP_CLASSIC_ANSWER_##answer_,                                                                         \
      .timeout_ms = (timeout),                                                                                          \
@@ -17,7 +18,7 @@ static const struct scrip_classic_command commands[ROWS] = {
 
 /* Row number + 1 of each opcode: the compiler refuses two rows with one opcode (override of an initialiser). */
 static const uint8_t row_of[256] = {
-#define CLASSIC_COMMAND(op, id, text, operand_, answer_, timeout, timeout2, check, finish) [(op)] = ROW_##id + 1,
+#define CLASSIC_COMMAND(op, id, text, session_, operand_, answer_, timeout, timeout2, handler) [(op)] = ROW_##id + 1,
 #include "commands.def"
 #undef CLASSIC_COMMAND
 };

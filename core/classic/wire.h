@@ -6,14 +6,15 @@
 
 /** Opcodes: CMD_READ = 0x30 and so on, straight from the table. */
 enum {
-#define CLASSIC_COMMAND(opcode, id, name, operand, answer, timeout_ms, timeout2_ms, check, finish) CMD_##id = (opcode),
+#define CLASSIC_COMMAND(opcode, id, name, session, operand, answer, timeout_ms, timeout2_ms, handler)                  \
+    CMD_##id = (opcode),
 #include "commands.def"
 #undef CLASSIC_COMMAND
 };
 
 /** Row numbers: ROW_READ and so on. */
 enum {
-#define CLASSIC_COMMAND(opcode, id, name, operand, answer, timeout_ms, timeout2_ms, check, finish) ROW_##id,
+#define CLASSIC_COMMAND(opcode, id, name, session, operand, answer, timeout_ms, timeout2_ms, handler) ROW_##id,
 #include "commands.def"
 #undef CLASSIC_COMMAND
     ROWS
