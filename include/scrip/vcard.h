@@ -14,10 +14,11 @@
 struct scrip_vcard;
 
 struct scrip_vcard_ops {
-    /** Power on and activate, without any air between. @return SCRIP_OK; SCRIP_E_CORRUPT; SCRIP_E_NV */
+    /** Power on and activate, without any air between. @return SCRIP_OK; SCRIP_E_CORRUPT; SCRIP_E_NV;
+     *  SCRIP_E_UNSUPPORTED: a storage card, put its picc into a field */
     enum scrip_status (*on)(struct scrip_vcard *card, struct scrip_card_info *info);
-    /** Answer an APDU. @return SCRIP_OK; SCRIP_E_NV: power was lost, `on` again; SCRIP_E_UNSUPPORTED: a storage card
-     *  knows no APDUs, put its picc into a field */
+    /** Answer an APDU. @return SCRIP_OK; SCRIP_E_NV: power was lost, `on` again; SCRIP_E_UNSUPPORTED: a storage
+     *  card */
     enum scrip_status (*apdu)(struct scrip_vcard *card, struct scrip_bytes command, struct scrip_buf *rsp);
     /** Lose power. */
     void (*off)(struct scrip_vcard *card);
@@ -61,7 +62,7 @@ struct scrip_vcard_identity {
                                     there was a choice have 7 */
     uint8_t uid[7];            /**< uid_len bytes, the rest zero; all zero in scrip_vcard_make: a random one is chosen,
                                     starting 04 when it has 7 bytes */
-    bool genuine;              /**< Classic, OTP: answers those who know no key as the chip does, weaknesses included;
+    bool genuine;              /**< Classic: answers those who know no key as the chip does, weaknesses included;
                                     false: hardened (classic_card.h) */
     uint8_t storage;           /**< DESFire GetVersion storage byte; 0 in scrip_vcard_make: 8K (1A) */
     bool keep_pending_on_auth; /**< as in struct scrip_desfire_options */
