@@ -69,7 +69,7 @@ size_t scrip_frame_len(const struct scrip_frame *frame)
 
 bool scrip_frame_parity(const struct scrip_frame *frame, size_t i)
 {
-    return (frame->parity[i / 8] >> i % 8 & 1U) != 0;
+    return ((unsigned)frame->parity[i / 8] >> i % 8 & 1U) != 0;
 }
 
 void scrip_frame_parity_set(struct scrip_frame *frame, size_t i, bool parity)

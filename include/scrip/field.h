@@ -5,6 +5,7 @@
 #ifndef SCRIP_FIELD_H
 #define SCRIP_FIELD_H
 
+#include <scrip/pcd.h>
 #include <scrip/picc.h>
 
 /** Most cards in one field. */
@@ -25,7 +26,8 @@ struct scrip_field {
     struct scrip_picc *cards[SCRIP_FIELD_CARDS]; /* borrowed */
     size_t count;
     bool on;
-    bool answered; /* the last exchange had an answer: a delay precedes the next frame */
+    uint8_t listen; /* enum scrip_rate that the radio over it hears */
+    bool answered;  /* the last exchange had an answer: a delay precedes the next frame */
     struct scrip_field_times times;
     struct scrip_frame other; /* the answer that is merged in */
     /** Told of every frame with its beginning in cycles; may be NULL. Frames are as on the air: enciphered ones stay
@@ -61,5 +63,10 @@ void scrip_field_wait(struct scrip_field *field, uint32_t us);
 
 /** Now, in cycles since scrip_field_init. */
 uint64_t scrip_field_now_fc(const struct scrip_field *field);
+
+/** The air of a field for a reader's half (pcd.h). Frames are sent as they are given, rate and parity included; what is
+ * heard at another rate than `rates` said is SCRIP_E_MAC. Switching on waits 5 ms; a card that does not start is no
+ * card. `field` is borrowed. */
+void scrip_field_radio(struct scrip_field *field, struct scrip_radio *radio);
 
 #endif

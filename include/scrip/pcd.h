@@ -16,8 +16,11 @@ struct scrip_radio {
      *  @return SCRIP_OK; SCRIP_E_TIMEOUT: silence; SCRIP_E_MAC: heard, but damaged (parity, framing); SCRIP_E_LINK: the
      *          reader itself failed */
     enum scrip_status (*exchange)(void *ctx, const struct scrip_frame *tx, struct scrip_frame *rx, uint32_t timeout_us);
-    /** Speak at these rates from the next frame on (enum scrip_rate). @return SCRIP_OK; SCRIP_E_UNSUPPORTED */
+    /** Speak at these rates from the next frame on (enum scrip_rate); frames have theirs in tx->rate too. NULL: 106
+     *  only. @return SCRIP_OK; SCRIP_E_UNSUPPORTED */
     enum scrip_status (*rates)(void *ctx, uint8_t to_card, uint8_t from_card);
+    /** Wait so many microseconds, for the guard time after an ATS. NULL: the radio is slow enough by itself. */
+    void (*wait)(void *ctx, uint32_t us);
     uint16_t frame_max; /**< longest frame, bytes with CRC, that it can send and hear: limits FSD */
 };
 
@@ -36,9 +39,9 @@ struct scrip_target {
 
 /* ---- part 3 ---- */
 
-/** REQA (cards in IDLE), or WUPA (those in HALT too).
+/** REQA (cards in IDLE), or WUPA (those in HALT too), at 106 kbit/s.
  *  @param atqa  as received; where several cards answer, their bits are mixed
- *  @return SCRIP_OK; SCRIP_E_NO_CARD: silence; SCRIP_E_LINK */
+ *  @return SCRIP_OK; SCRIP_E_NO_CARD: silence; SCRIP_E_MAC: something that is no ATQA; SCRIP_E_LINK */
 enum scrip_status scrip_pcd_request(const struct scrip_radio *radio, bool wake, uint8_t atqa[2]);
 
 /** Anticollision and selection of one of the cards that answered the request. Of colliding bits the 1 is taken.
@@ -47,10 +50,12 @@ enum scrip_status scrip_pcd_request(const struct scrip_radio *radio, bool wake, 
  *          SCRIP_E_LINK */
 enum scrip_status scrip_pcd_anticollision(const struct scrip_radio *radio, struct scrip_target *target);
 
-/** Select a card whose UID is known (target->uid, uid_len), without anticollision. Fills in sak. @return as above */
+/** Select a card whose UID is known (target->uid, uid_len), without anticollision. Fills in sak.
+ *  @return as scrip_pcd_anticollision; SCRIP_E_ARGUMENT: a UID has 4, 7 or 10 bytes */
 enum scrip_status scrip_pcd_select(const struct scrip_radio *radio, struct scrip_target *target);
 
-/** Request and anticollision in one. @return as scrip_pcd_request and scrip_pcd_anticollision */
+/** Request and anticollision in one; atqa is filled in too, and no ATS. @return as scrip_pcd_request and
+ * scrip_pcd_anticollision */
 enum scrip_status scrip_pcd_find(const struct scrip_radio *radio, bool wake, struct scrip_target *target);
 
 /** Wake a card by its UID. @return as scrip_pcd_request and scrip_pcd_select */
