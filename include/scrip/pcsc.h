@@ -29,7 +29,7 @@
 #define SCRIP_PCSC_WRONG_LENGTH 0x6700U
 #define SCRIP_PCSC_NO_COMMAND   0x6D00U
 
-/** A reader with one card. Fields private, but for `target`. Wipe with scrip_pcsc_off. */
+/** A reader with one card. Fields private, but for `target` and `direct`. Wipe with scrip_pcsc_off. */
 struct scrip_pcsc {
     struct scrip_coupler *coupler; /* borrowed */
     struct scrip_target target;    /**< who is there */
@@ -40,9 +40,17 @@ struct scrip_pcsc {
     uint8_t key_set; /* bit per slot that holds a key */
     uint8_t keys[SCRIP_PCSC_SLOTS][6];
     bool transparent; /* a transparent session is open */
+    bool dark;        /* it has switched the carrier off */
+    bool prologue;    /* it leaves blocks of part 4 to the reader */
+    uint8_t layer;    /* it speaks at: 2, 3 or 4 */
+    uint32_t fwt_us;  /* it waits for an answer */
     struct scrip_coupler_raw raw;
-    /** FF 00 00 00: commands to the chip itself; NULL: this reader has none (6D00).
-     *  @return as scrip_coupler_ops.raw */
+    uint8_t lamps; /* ACR122U: bit 0 red, bit 1 green; polling */
+    uint8_t parameter;
+    /** FF 00 00 00: commands to the chip itself, in the PN532's form: D4 and a command in, D5 and the answer out. Set
+     *  after scrip_pcsc_init; NULL: this reader has none (6D00). What it does to the card is followed by a selection.
+     *  @return SCRIP_OK; SCRIP_E_TIMEOUT (6301); SCRIP_E_MAC: checksum (6327); SCRIP_E_FORMAT: no such command (637F);
+     *          SCRIP_E_SPACE; SCRIP_E_LINK */
     enum scrip_status (*direct)(void *ctx, struct scrip_bytes command, struct scrip_buf *response);
     void *direct_ctx;
 };
