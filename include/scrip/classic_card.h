@@ -2,7 +2,8 @@
  * blocks, Crypto-1 with encrypted parity. It stands in a field as a `struct scrip_picc`.
  *
  * Memory: one block of 16 bytes in each page of `nv` (the first 16 bytes), so that a torn write can harm no other
- * block, as on the chip. Block b is page b. One page more keeps what the factory and PersonalizeUIDUsage decided. */
+ * block, as on the chip. Block b is page b. Page 0 also says what the factory decided; it is never written in the
+ * field. One page behind the last block keeps what PersonalizeUIDUsage decided. */
 #ifndef SCRIP_CLASSIC_CARD_H
 #define SCRIP_CLASSIC_CARD_H
 
@@ -13,8 +14,9 @@
 
 /** How the card answers those who do not know a key. */
 enum scrip_classic_profile {
-    SCRIP_CLASSIC_HARDENED, /**< random nonces; silence to a wrong reader: the default */
-    SCRIP_CLASSIC_GENUINE,  /**< the chip's 16-bit nonce generator, clocked by the field; the encrypted NAK */
+    SCRIP_CLASSIC_HARDENED, /**< random nonces of 32 bits; silence to a wrong reader: the default */
+    SCRIP_CLASSIC_GENUINE,  /**< as the chip: nonces of a 16-bit generator that runs with the field's bit clock from a
+                                 fixed state on; an enciphered NAK to a wrong answer whose parity bits are right */
 };
 
 /** What the factory decides. */
@@ -22,6 +24,14 @@ struct scrip_classic_identity {
     uint8_t uid[7];
     uint8_t uid_len; /**< 4 or 7 */
     bool is_4k;
+};
+
+/** How a card of seven bytes shows itself (PersonalizeUIDUsage). It counts from the next power-on. */
+enum scrip_classic_uid_usage {
+    SCRIP_CLASSIC_UIDF0 = 0x00, /**< seven bytes: as delivered */
+    SCRIP_CLASSIC_UIDF1 = 0x40, /**< seven bytes (the chip's shorter selection is not offered) */
+    SCRIP_CLASSIC_UIDF2 = 0x20, /**< a random number of four bytes, new at each power-on, beginning with 08 */
+    SCRIP_CLASSIC_UIDF3 = 0x60, /**< four bytes computed from the seven [AN10927] */
 };
 
 /** Pages of memory that a card takes. */
@@ -34,7 +44,7 @@ struct scrip_classic_options {
 
 struct scrip_classic_host {
     const struct scrip_nv *nv;
-    const struct scrip_random *random;
+    const struct scrip_random *random; /**< nonces and random UIDs */
 };
 
 /** A card. Put `picc` into a field. Fields private otherwise. */
@@ -45,30 +55,39 @@ struct scrip_classic_card {
     struct scrip_classic_options options;
     bool is_4k;
     struct scrip_crypto1 cipher;
-    uint8_t stage;     /* private to card.c */
-    uint8_t sector;    /* authenticated */
-    bool key_b;        /* with key B */
-    uint8_t command;   /* of which the second part is awaited */
+    uint8_t stage;  /* private to pipeline.c */
+    uint8_t sector; /* authenticated, or being so */
+    bool key_b;     /* with key B */
+    bool intact;    /* the sector's access bits are; `access` holds them */
+    struct scrip_classic_access access;
+    uint8_t row;       /* of the command whose second frame is awaited */
     uint8_t block;     /* its block */
     bool buffer_valid; /* transfer buffer */
     int32_t buffer;
     uint8_t buffer_address;
     uint32_t nt;
-    uint64_t clock; /* genuine: bit clocks since the field came */
-    uint8_t row;    /* private: of the command table */
+    uint64_t power_fc; /* when the field came */
 };
 
-/** Make a card as it comes from the factory: all keys FF, access bits FF 07 80.
- *  @return SCRIP_OK; SCRIP_E_ARGUMENT: UID of a wrong length, or of four bytes and beginning with 88; SCRIP_E_SPACE:
- *          nv too small; SCRIP_E_NV */
+/** Make a card as it comes from the factory: all keys FF, access bits FF 07 80, other blocks 00.
+ *  @return SCRIP_OK; SCRIP_E_ARGUMENT: UID of a wrong length, or that begins like a cascade (88 as first byte of four
+ *          or fourth byte of seven); SCRIP_E_SPACE: nv too small; SCRIP_E_NV */
 enum scrip_status scrip_classic_card_make(const struct scrip_nv *nv, const struct scrip_classic_identity *identity);
 
-/** Bind a card to its memory; unpowered. Borrowed: host's members, for as long as the card is used. */
+/** Bind a card to its memory; unpowered. Borrowed: host's members, for as long as the card is used.
+ *  picc.ops->power: SCRIP_E_NV; SCRIP_E_CORRUPT: there is no card in this memory; SCRIP_E_RANDOM.
+ *  picc.busy_us: 300 for what is computed or read, 4000 for a block written [decided here, as the chip's data sheet has
+ *  no figures] */
 void scrip_classic_card_init(struct scrip_classic_card *card, const struct scrip_classic_host *host,
                              const struct scrip_classic_options *options);
 
-/** Read or write a block past all rights, as an image tool does; never while the card is powered.
- *  @return SCRIP_OK; SCRIP_E_ARGUMENT: no such block; SCRIP_E_NV */
+/** Who the card in this memory is; the UID is that of block 0. @return SCRIP_OK; SCRIP_E_CORRUPT: no card; SCRIP_E_NV
+ */
+enum scrip_status scrip_classic_card_identity(const struct scrip_nv *nv, struct scrip_classic_identity *identity);
+
+/** Read or write a block past all rights, as an image tool does; never while the card is powered. Writing block 0
+ *  changes the UID.
+ *  @return SCRIP_OK; SCRIP_E_ARGUMENT: no such block; SCRIP_E_CORRUPT: no card; SCRIP_E_NV */
 enum scrip_status scrip_classic_card_peek(const struct scrip_nv *nv, uint8_t block, uint8_t data[SCRIP_CLASSIC_BLOCK]);
 enum scrip_status scrip_classic_card_poke(const struct scrip_nv *nv, uint8_t block,
                                           const uint8_t data[SCRIP_CLASSIC_BLOCK]);
