@@ -83,6 +83,9 @@ struct scrip_present {
     const volatile sig_atomic_t *stop;
     void (*event)(void *ctx, enum scrip_present_event event, uint32_t number); /**< may be NULL */
     void *ctx;
+    const char *device_link; /**< serial lines: a symbolic link to make to the device; NULL: none */
+    /** Serial lines: told the path that clients open, once it can be opened. May be NULL. */
+    void (*device)(void *ctx, const char *path);
 };
 
 /** Put a card into a slot of the vpcd driver, so that every PC/SC program sees it, until told to stop. Connects again
@@ -96,6 +99,19 @@ enum scrip_status scrip_present_vpcd(struct scrip_link *link, const struct scrip
  *  default is this machine only. @return SCRIP_OK: stopped; SCRIP_E_LINK: cannot listen there; SCRIP_E_MEMORY */
 enum scrip_status scrip_present_tcp(struct scrip_link *link, const struct scrip_present *present,
                                     char error[SCRIP_LINK_ERROR_MAX]);
+
+/** Lay cards before a PN532 on a serial line (its HSU) that any program can open, until told to stop. What is told as
+ *  APDU are answers of the chip.
+ *  @param cards  see scrip_vcard_picc; borrowed, and powered by the chip from now on
+ *  @return SCRIP_OK: stopped; SCRIP_E_ARGUMENT: more cards than SCRIP_FIELD_CARDS, or one twice; SCRIP_E_NV,
+ *          SCRIP_E_CORRUPT: a card does not start; SCRIP_E_IO: no pseudo terminal, or the link cannot be made;
+ *          SCRIP_E_LINK: the terminal failed; SCRIP_E_MEMORY */
+enum scrip_status scrip_present_pn532(struct scrip_picc *const *cards, size_t count,
+                                      const struct scrip_present *present, char error[SCRIP_LINK_ERROR_MAX]);
+
+/** The same with an MFRC522 in its UART mode. @return as scrip_present_pn532 */
+enum scrip_status scrip_present_mfrc522(struct scrip_picc *const *cards, size_t count,
+                                        const struct scrip_present *present, char error[SCRIP_LINK_ERROR_MAX]);
 
 /** The ATR that a PC/SC reader makes up for a card.
  *  @param info ATS with its length byte; an ATR (starting 3B or 3F) is returned as it is

@@ -82,10 +82,12 @@ struct scrip_ciu {
     uint8_t waking;             /* reads of the command register that still show PowerDown */
     bool timer_on;
     uint64_t timer_end_fc;
-    bool heard;                        /* the answer to Transmit waits for Receive */
+    uint16_t heard_len; /* the answer to Transmit waits for Receive */
+    uint8_t heard[SCRIP_FRAME_MAX];
     enum scrip_status last;            /* how the last exchange on the air ended, as scrip_radio.exchange */
     const struct scrip_random *random; /* borrowed */
     struct scrip_radio air;            /* the field as it is */
+    struct scrip_radio radio;          /* over cipher or air */
     struct scrip_mifare_soft cipher;   /* Crypto-1 over the air; MFCrypto1On is cipher.on */
     struct scrip_frame tx, rx;
 };

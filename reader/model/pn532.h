@@ -32,6 +32,7 @@ struct pn532_model_target {
 /** A PN532. Fields private; must not move. */
 struct scrip_pn532_model {
     struct scrip_ciu ciu;
+    struct scrip_mifare_auth auth;
     struct pn532_model_target targets[PN532_MODEL_TARGETS];
     uint8_t active;       /* number of the selected target, 1 or 2; 0: none */
     uint8_t parameters;   /* of SetParameters */
