@@ -1,6 +1,9 @@
-/* trace: writes what passes. A capture that cannot be written fails the command: a trace with holes misleads. */
+/* trace: writes what passes. A capture that cannot be written fails the command: a trace with holes misleads.
+ *
+ * Keys that a command hands to the reader (pcsc.h) are zeros in the capture. */
 #include "links.h"
 #include <scrip/capture.h>
+#include <scrip/pcsc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +12,7 @@ struct link_trace {
     struct scrip_link *inner;
     struct scrip_capture *capture;
     bool powered;
+    uint8_t shown[SCRIP_CAPTURE_APDU_MAX]; /* a command as the capture may have it */
 };
 
 static void note(struct link_trace *self, const char *text)
@@ -32,11 +36,27 @@ static enum scrip_status connect(struct scrip_link *link, uint32_t timeout_ms, s
     return status;
 }
 
+static enum scrip_status command_write(struct link_trace *self, struct scrip_bytes capdu)
+{
+    if (capdu.len == 0 || capdu.at[0] != 0xFF) {
+        return scrip_capture_frame(self->capture, SCRIP_TRACE_COMMAND, capdu);
+    }
+    if (capdu.len > sizeof self->shown) {
+        return SCRIP_E_LENGTH;
+    }
+    memcpy(self->shown, capdu.at, capdu.len);
+    (void)scrip_pcsc_redact(self->shown, capdu.len);
+    const enum scrip_status status =
+        scrip_capture_frame(self->capture, SCRIP_TRACE_COMMAND, scrip_bytes(self->shown, capdu.len));
+    scrip_wipe(self->shown, capdu.len);
+    return status;
+}
+
 static enum scrip_status transmit(struct scrip_link *link, struct scrip_bytes capdu, struct scrip_buf *rapdu)
 {
     struct link_trace *self = (struct link_trace *)link;
     const size_t before = rapdu->len;
-    if (scrip_capture_frame(self->capture, SCRIP_TRACE_COMMAND, capdu) != SCRIP_OK) {
+    if (command_write(self, capdu) != SCRIP_OK) {
         return link_fail(link, SCRIP_E_NO_CARD, "the capture cannot be written; the command was not sent");
     }
     const enum scrip_status status = scrip_link_transmit(self->inner, capdu, rapdu);
