@@ -3,24 +3,26 @@
 
 /* ---- commands ---- */
 
+#define CLASSIC_COMMAND(op, id, text, operand_, answer_, timeout, timeout2, handler)                                   \
+    CLASSIC_FRONT_COMMAND(op, id, text, operand_, answer_, timeout, timeout2)
+
 static const struct scrip_classic_command commands[ROWS] = {
-#define CLASSIC_COMMAND(op, id, text, session_, operand_, answer_, timeout, timeout2, handler)                         \
+#define CLASSIC_FRONT_COMMAND(op, id, text, operand_, answer_, timeout, timeout2)                                      \
     {.name = (text),                                                                                                   \
      .opcode = (op),                                                                                                   \
-     .session = (session_) != 0,                                                                                       \
      .operand = (operand_),                                                                                            \
      .answer = SCRIP_CLASSIC_ANSWER_##answer_,                                                                         \
      .timeout_ms = (timeout),                                                                                          \
      .timeout2_ms = (timeout2)},
 #include "commands.def"
-#undef CLASSIC_COMMAND
+#undef CLASSIC_FRONT_COMMAND
 };
 
 /* Row number + 1 of each opcode: the compiler refuses two rows with one opcode (override of an initialiser). */
 static const uint8_t row_of[256] = {
-#define CLASSIC_COMMAND(op, id, text, session_, operand_, answer_, timeout, timeout2, handler) [(op)] = ROW_##id + 1,
+#define CLASSIC_FRONT_COMMAND(op, id, text, operand_, answer_, timeout, timeout2) [(op)] = ROW_##id + 1,
 #include "commands.def"
-#undef CLASSIC_COMMAND
+#undef CLASSIC_FRONT_COMMAND
 };
 
 const struct scrip_classic_command *scrip_classic_command(uint8_t opcode)

@@ -4,20 +4,24 @@
 
 #include <scrip/classic.h>
 
+#define CLASSIC_COMMAND(opcode, id, name, operand, answer, timeout_ms, timeout2_ms, handler)                           \
+    CLASSIC_FRONT_COMMAND(opcode, id, name, operand, answer, timeout_ms, timeout2_ms)
+
 /** Opcodes: CMD_READ = 0x30 and so on, straight from the table. */
 enum {
-#define CLASSIC_COMMAND(opcode, id, name, session, operand, answer, timeout_ms, timeout2_ms, handler)                  \
-    CMD_##id = (opcode),
+#define CLASSIC_FRONT_COMMAND(opcode, id, name, operand, answer, timeout_ms, timeout2_ms) CMD_##id = (opcode),
 #include "commands.def"
-#undef CLASSIC_COMMAND
+#undef CLASSIC_FRONT_COMMAND
 };
 
 /** Row numbers: ROW_READ and so on. */
 enum {
-#define CLASSIC_COMMAND(opcode, id, name, session, operand, answer, timeout_ms, timeout2_ms, handler) ROW_##id,
+#define CLASSIC_FRONT_COMMAND(opcode, id, name, operand, answer, timeout_ms, timeout2_ms) ROW_##id,
 #include "commands.def"
-#undef CLASSIC_COMMAND
+#undef CLASSIC_FRONT_COMMAND
     ROWS
 };
+
+#undef CLASSIC_COMMAND
 
 #endif

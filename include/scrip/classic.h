@@ -26,7 +26,6 @@ enum scrip_classic_answer {
 struct scrip_classic_command {
     const char *name;
     uint8_t opcode;
-    bool session;        /**< only after an authentication */
     uint8_t operand;     /**< bytes of the second frame without CRC */
     uint8_t answer;      /**< enum scrip_classic_answer, to the last frame */
     uint8_t timeout_ms;  /**< how long a reader waits for the first answer */

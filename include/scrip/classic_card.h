@@ -7,10 +7,8 @@
 #ifndef SCRIP_CLASSIC_CARD_H
 #define SCRIP_CLASSIC_CARD_H
 
-#include <scrip/classic.h>
-#include <scrip/crypto1.h>
 #include <scrip/host.h>
-#include <scrip/picc.h>
+#include <scrip/mifare_front.h>
 
 /** How the card answers those who do not know a key. */
 enum scrip_classic_profile {
@@ -50,23 +48,13 @@ struct scrip_classic_host {
 /** A card. Put `picc` into a field. Fields private otherwise. */
 struct scrip_classic_card {
     struct scrip_picc picc;
-    struct scrip_picc_a a;
-    struct scrip_classic_host host;
-    struct scrip_classic_options options;
+    struct scrip_mifare_front front;
+    const struct scrip_nv *nv;
     bool is_4k;
-    struct scrip_crypto1 cipher;
-    uint8_t stage;  /* private to pipeline.c */
-    uint8_t sector; /* authenticated, or being so */
-    bool key_b;     /* with key B */
-    bool intact;    /* the sector's access bits are; `access` holds them */
+    bool intact; /* the authenticated sector's access bits are; they are kept in `access` */
     struct scrip_classic_access access;
-    uint8_t row;       /* of the command whose second frame is awaited */
-    uint8_t block;     /* its block */
-    bool buffer_valid; /* transfer buffer */
-    int32_t buffer;
+    int32_t buffer; /* what the transfer buffer holds, when front.buffer_valid */
     uint8_t buffer_address;
-    uint32_t nt;
-    uint64_t power_fc; /* when the field came */
 };
 
 /** Make a card as it comes from the factory: all keys FF, access bits FF 07 80, other blocks 00.

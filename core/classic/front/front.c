@@ -12,11 +12,10 @@
  */
 #include "wire.h"
 #include <scrip/mifare_front.h>
-#include <string.h>
 
 enum stage { SELECTED, CHALLENGED, OPEN, SECOND };
 
-enum { CODE_RATS = 0xE0, PROOF_BITS = 64, ETU_FC = 128, NONCE_PERIOD = 65535 };
+enum { PROOF_BITS = 64, ETU_FC = 128, NONCE_PERIOD = 65535, COMMAND_LEN = 2 };
 
 #define NONCE_SEED 0x01200145U /* of the generator when the field comes */
 
@@ -193,7 +192,7 @@ static enum scrip_status first_part(struct scrip_mifare_front *front, struct scr
     while (row < front->ops->count && front->ops->handlers[row].opcode != plain.at[0]) {
         row++;
     }
-    if (row == front->ops->count || plain.len != 2) {
+    if (row == front->ops->count || plain.len != COMMAND_LEN) {
         return refuse(front, out, 0);
     }
     const enum scrip_status status = front->ops->handlers[row].check(picc, plain.at[1]);
@@ -219,7 +218,13 @@ static enum scrip_status second_part(struct scrip_mifare_front *front, struct sc
 
 static bool is(struct scrip_bytes plain, uint8_t code)
 {
-    return plain.len == 2 && plain.at[0] == code;
+    return plain.len == COMMAND_LEN && plain.at[0] == code;
+}
+
+/* Outside a session a card answers nothing but its own commands [ISO/IEC 14443-3, 6.4]: the rest is for others. */
+static bool is_known(size_t len, uint8_t code)
+{
+    return len == COMMAND_LEN && scrip_classic_command(code) != NULL;
 }
 
 static enum scrip_status command(struct scrip_mifare_front *front, struct scrip_picc *picc, struct scrip_bytes plain,
@@ -234,10 +239,19 @@ static enum scrip_status command(struct scrip_mifare_front *front, struct scrip_
     if (is(plain, CMD_HALT) && plain.at[1] == 0) {
         return halt(front);
     }
-    if (front->stage == SELECTED && plain.at[0] == CODE_RATS) {
-        return leave(front); /* a card of part 3 does not know it: no answer */
+    if (front->stage == OPEN) {
+        return first_part(front, picc, plain, out);
     }
-    return front->stage == OPEN ? first_part(front, picc, plain, out) : refuse(front, out, 0);
+    return is_known(plain.len, plain.at[0]) ? refuse(front, out, 0) : leave(front);
+}
+
+/* Parity or CRC is wrong. */
+static enum scrip_status damaged(struct scrip_mifare_front *front, const struct scrip_frame *frame,
+                                 struct scrip_frame *out)
+{
+    return is_enciphered(front) || is_known(frame->bits / 8U - 2U, frame->data[0])
+               ? refuse(front, out, SCRIP_CLASSIC_NAK_DAMAGED)
+               : leave(front);
 }
 
 /* Active: the frame is for the card. */
@@ -258,7 +272,7 @@ static enum scrip_status pass(struct scrip_mifare_front *front, struct scrip_pic
     }
     const enum scrip_status status = scrip_frame_content_crc(&plain, &content);
     if (status == SCRIP_E_MAC) {
-        return refuse(front, out, SCRIP_CLASSIC_NAK_DAMAGED);
+        return damaged(front, &plain, out);
     }
     return status != SCRIP_OK || content.len == 0 ? leave(front) : command(front, picc, content, out);
 }
