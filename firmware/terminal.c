@@ -1,0 +1,267 @@
+/* A card comes; its family and its purse are found; the fare is taken. What the customer is told is one line. */
+#include "terminal.h"
+
+#include "board.h"
+#include "console.h"
+
+#include <scrip/money.h>
+#include <string.h>
+
+#define LOOK_EVERY_MS 120U
+#define KEY_VERSION   1U
+
+/* ---- starting ---- */
+
+static bool failed(const char *what, enum scrip_status status)
+{
+    console_line("error: ", what, ": ", scrip_strerror(status), NULL);
+    return false;
+}
+
+static enum scrip_status journal_start(struct terminal *terminal)
+{
+    const struct scrip_nv *share = store_journal(board_flash());
+    enum scrip_status status = scrip_journal_open(&terminal->journal, share);
+    if (status == SCRIP_E_CORRUPT && terminal->settings.generation == 0) { /* a new terminal */
+        SCRIP_TRY(scrip_journal_format(share, terminal->settings.terminal));
+        status = scrip_journal_open(&terminal->journal, share);
+    }
+    return status;
+}
+
+static bool reader_start(struct terminal *terminal)
+{
+    struct scrip_coupler *coupler = NULL;
+    const char *name = NULL;
+    const enum scrip_status status = reader_begin(&coupler, &name);
+    if (status != SCRIP_OK) {
+        return failed("reader", status);
+    }
+    reader_link_init(&terminal->reader, coupler);
+    console_line("reader: ", name, NULL);
+    return true;
+}
+
+bool terminal_start(struct terminal *terminal)
+{
+    uint8_t entropy[16];
+    terminal->wish = SCRIP_PURSE_DEBIT;
+    terminal->started_ms = board_now_ms();
+    enum scrip_status status = store_load(board_flash(), &terminal->settings);
+    if (status == SCRIP_OK) {
+        status = journal_start(terminal); /* before the settings are stored for the first time */
+    }
+    if (status != SCRIP_OK) {
+        return failed("flash", status);
+    }
+    board_entropy(entropy);
+    status = generator_start(&terminal->generator, &terminal->settings, board_flash(), entropy);
+    return status == SCRIP_OK ? reader_start(terminal) : failed("flash", status);
+}
+
+uint64_t terminal_now_ms(const struct terminal *terminal)
+{
+    return terminal->settings.clock_ms + (board_now_ms() - terminal->started_ms);
+}
+
+/* ---- one card ---- */
+
+static const struct {
+    const struct scrip_purse_family *family;
+    uint8_t kind; /* enum scrip_storage_kind */
+    const char *name;
+} STORAGE[] = {
+    {&scrip_purse_native, SCRIP_STORAGE_NATIVE, "classic"},
+    {&scrip_purse_bcd, SCRIP_STORAGE_BCD, "bcd"},
+    {&scrip_purse_otp, SCRIP_STORAGE_OTP, "otp"},
+};
+
+static void prepare(struct terminal *terminal, const struct scrip_card_info *card)
+{
+    struct scrip_purse_request *request = &terminal->request;
+    memset(request, 0, sizeof *request);
+    request->card = *card;
+    request->keys = store_keys(&terminal->settings);
+    request->random = generator_random(&terminal->generator);
+    request->journal = &terminal->journal;
+    request->amount = terminal->wish == SCRIP_PURSE_DEBIT ? terminal->settings.price : terminal->amount;
+    request->reference = terminal->reference;
+    request->new_key_version = KEY_VERSION;
+    scrip_purse_timestamp(terminal_now_ms(terminal), request->timestamp);
+}
+
+/* The header of a card that is made here. Its number is its UID, read as one big-endian number. */
+static void prepare_header(struct terminal *terminal)
+{
+    struct scrip_purse_header *header = &terminal->header;
+    const struct scrip_currency *currency = scrip_currency_find_number(terminal->settings.currency);
+    uint64_t number = 0;
+    size_t digits = 1;
+    memset(header, 0, sizeof *header);
+    for (uint8_t i = 0; i < terminal->request.card.uid_len; i++) {
+        number = number << 8 | terminal->request.card.uid[i];
+    }
+    for (uint64_t rest = number; rest >= 10; rest /= 10) {
+        digits++;
+    }
+    for (size_t i = digits; i-- > 0; number /= 10) {
+        header->card_number[i] = (char)('0' + number % 10);
+    }
+    header->profile = scrip_desfire_profile_id(&terminal->profile);
+    header->currency = terminal->settings.currency;
+    header->exponent = currency != NULL ? currency->exponent : 2;
+    memcpy(header->issued, terminal->request.timestamp, sizeof header->issued);
+    memcpy(header->issuer, "scrip terminal", sizeof "scrip terminal");
+    terminal->request.header = header;
+}
+
+static enum scrip_status run(struct terminal *terminal, const struct scrip_purse_family *family,
+                             enum scrip_purse_operation operation)
+{
+    return scrip_purse_run(&terminal->job, family, operation, &terminal->request, &terminal->reader.link);
+}
+
+/* Does the card have this purse? Its balance says so: reading it needs the purse's key and finds its format. Blocks
+ * that are both damaged are its own, too. */
+static bool has_purse(struct terminal *terminal, size_t i)
+{
+    const bool own = scrip_storage_purse_make(terminal->settings.classic, &terminal->storage) == SCRIP_OK &&
+                     terminal->storage.kind == STORAGE[i].kind;
+    if (!own && scrip_storage_purse_make(STORAGE[i].name, &terminal->storage) != SCRIP_OK) {
+        return false;
+    }
+    terminal->request.storage = &terminal->storage;
+    const enum scrip_status status = run(terminal, STORAGE[i].family, SCRIP_PURSE_BALANCE);
+    return status == SCRIP_OK || status == SCRIP_E_CORRUPT;
+}
+
+/* The family that a storage card is initialised as is the one that is set; else what it is already. */
+static const struct scrip_purse_family *storage_family(struct terminal *terminal, const char **name)
+{
+    const size_t count = sizeof STORAGE / sizeof STORAGE[0];
+    struct scrip_storage_purse set = {0};
+    (void)scrip_storage_purse_make(terminal->settings.classic, &set);
+    for (size_t i = 0; i < count; i++) {
+        const bool chosen = terminal->wish == SCRIP_PURSE_PERSONALISE && STORAGE[i].kind == set.kind;
+        if (chosen) {
+            terminal->storage = set;
+            terminal->request.storage = &terminal->storage;
+        }
+        if (chosen || (terminal->wish != SCRIP_PURSE_PERSONALISE && has_purse(terminal, i))) {
+            *name = STORAGE[i].name;
+            return STORAGE[i].family;
+        }
+    }
+    return NULL;
+}
+
+static const struct scrip_purse_family *find_family(struct terminal *terminal, const char **name)
+{
+    if (scrip_storage_is_classic(&terminal->request.card)) {
+        return storage_family(terminal, name);
+    }
+    if (scrip_purse_desfire.identify(&terminal->request.card) &&
+        scrip_desfire_profile_make(terminal->settings.desfire, &terminal->profile) == SCRIP_OK) {
+        terminal->request.profile = &terminal->profile;
+        prepare_header(terminal);
+        *name = terminal->settings.desfire;
+        return &scrip_purse_desfire;
+    }
+    return NULL;
+}
+
+/* ---- what people are told ---- */
+
+void terminal_say_money(const struct terminal *terminal, int32_t minor)
+{
+    const struct scrip_currency *currency = scrip_currency_find_number(terminal->settings.currency);
+    char text[SCRIP_MONEY_TEXT_MAX];
+    if (currency == NULL) {
+        console_number((uint64_t)minor);
+        return;
+    }
+    scrip_money_format(currency, minor, text);
+    console_text(text);
+}
+
+static void say_accepted(const struct terminal *terminal)
+{
+    static const char *const done[SCRIP_PURSE_OPERATIONS] = {
+        [SCRIP_PURSE_BALANCE] = "balance",         [SCRIP_PURSE_DEBIT] = "paid ",
+        [SCRIP_PURSE_CREDIT] = "credited ",        [SCRIP_PURSE_RECOVER] = "recovered",
+        [SCRIP_PURSE_PERSONALISE] = "initialised",
+    };
+    const struct scrip_purse_result *result = &terminal->job.result;
+    console_text(done[terminal->wish]);
+    if (terminal->wish == SCRIP_PURSE_DEBIT || terminal->wish == SCRIP_PURSE_CREDIT) {
+        terminal_say_money(terminal, terminal->request.amount);
+        console_text(result->recovered ? " at the earlier tap" : "");
+    }
+    if (result->has_balance) {
+        console_text(", on the card: ");
+        terminal_say_money(terminal, result->balance);
+    }
+    if (result->sequence != 0) {
+        console_text(", line ");
+        console_number(result->sequence);
+    }
+    console_text("\r\n");
+}
+
+static void say_result(const struct terminal *terminal)
+{
+    const struct scrip_purse_result *result = &terminal->job.result;
+    if (result->outcome == SCRIP_OUTCOME_ACCEPTED) {
+        say_accepted(terminal);
+        return;
+    }
+    console_text(scrip_outcome_name(result->outcome));
+    console_line(": ", scrip_strerror(result->commit_open ? SCRIP_E_TORN : result->status), NULL);
+}
+
+/* ---- serving ---- */
+
+static void serve(struct terminal *terminal, const struct scrip_card_info *card)
+{
+    const char *name = "";
+    prepare(terminal, card);
+    console_text("card ");
+    console_hex(scrip_bytes(card->uid, card->uid_len));
+    const struct scrip_purse_family *family = find_family(terminal, &name);
+    console_line(family != NULL ? " " : "", name, NULL);
+    if (family == NULL) {
+        console_line("declined: no purse that this terminal knows and has a key for", NULL);
+    } else {
+        (void)run(terminal, family, terminal->wish);
+        say_result(terminal);
+    }
+    terminal->wish = SCRIP_PURSE_DEBIT;
+}
+
+/* A card that was served is left alone until it was away. */
+static bool is_served(struct terminal *terminal, const struct scrip_card_info *card)
+{
+    const bool same = card->uid_len == terminal->last_len && memcmp(card->uid, terminal->last, card->uid_len) == 0;
+    memcpy(terminal->last, card->uid, sizeof terminal->last);
+    terminal->last_len = card->uid_len;
+    return same;
+}
+
+void terminal_look(struct terminal *terminal)
+{
+    struct scrip_card_info card;
+    if (board_now_ms() - terminal->looked_ms < LOOK_EVERY_MS) {
+        return;
+    }
+    const enum scrip_status status = scrip_link_connect(&terminal->reader.link, 0, &card);
+    if (status == SCRIP_OK && card.uid_len > 0 && !is_served(terminal, &card)) {
+        serve(terminal, &card);
+        scrip_purse_end(&terminal->job);
+    } else if (status == SCRIP_E_NO_CARD) {
+        terminal->last_len = 0;
+    } else if (status != SCRIP_OK) {
+        console_line("error: reader: ", scrip_strerror(status), NULL);
+    }
+    scrip_link_disconnect(&terminal->reader.link);
+    terminal->looked_ms = board_now_ms();
+}
