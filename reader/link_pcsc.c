@@ -4,6 +4,7 @@
  * between would break the secure session. A response under two bytes, or an error whose cause is not certain to lie
  * before the sending, is a torn card. */
 #include "links.h"
+#include "pcsc_dialect.h"
 #include <PCSC/reader.h>
 #include <PCSC/winscard.h>
 #include <PCSC/wintypes.h>
@@ -16,6 +17,8 @@ struct link_pcsc {
     SCARDHANDLE card;
     bool connected; /* to the card: `card` is valid */
     DWORD protocol;
+    bool storage;                /* the card has no APDUs; the reader speaks for it */
+    struct pcsc_dialect dialect; /* of this reader */
     char reader[MAX_READERNAME + 1];
     uint8_t response[MAX_BUFFER_SIZE_EXTENDED];
 };
@@ -141,6 +144,13 @@ static void uid_get(struct link_pcsc *self, struct scrip_card_info *info)
     }
 }
 
+/* The ATR names a storage card by PC/SC's own application identifier. */
+static bool is_storage(const struct scrip_card_info *info)
+{
+    static const uint8_t head[] = {0x80, 0x4F, 0x0C, 0xA0, 0x00, 0x00, 0x03, 0x06};
+    return info->ats_len >= 4 + sizeof head && memcmp(info->ats + 4, head, sizeof head) == 0;
+}
+
 static LONG power_on(struct link_pcsc *self, struct scrip_card_info *info)
 {
     DWORD len = sizeof info->ats;
@@ -181,6 +191,7 @@ static enum scrip_status connect(struct scrip_link *link, uint32_t timeout_ms, s
                          "reader %.60s: %s", self->reader, pcsc_stringify_error(rv));
     }
     uid_get(self, &found);
+    self->storage = is_storage(&found);
     *info = found;
     return SCRIP_OK;
 }
@@ -192,9 +203,10 @@ static bool not_sent(LONG rv)
            rv == SCARD_E_READER_UNAVAILABLE;
 }
 
-static enum scrip_status transmit(struct scrip_link *link, struct scrip_bytes capdu, struct scrip_buf *rapdu)
+static enum scrip_status transmit_once(void *ctx, struct scrip_bytes capdu, struct scrip_buf *rapdu)
 {
-    struct link_pcsc *self = (struct link_pcsc *)link;
+    struct scrip_link *link = ctx;
+    struct link_pcsc *self = ctx;
     DWORD len = 0;
     if (!self->connected) {
         return link_fail(link, SCRIP_E_NO_CARD, "no card is connected");
@@ -209,6 +221,13 @@ static enum scrip_status transmit(struct scrip_link *link, struct scrip_bytes ca
     }
     return link_fail(link, SCRIP_E_TORN, "reader %.60s: the card did not answer (%s)", self->reader,
                      rv == SCARD_S_SUCCESS ? "empty response" : pcsc_stringify_error(rv));
+}
+
+static enum scrip_status transmit(struct scrip_link *link, struct scrip_bytes capdu, struct scrip_buf *rapdu)
+{
+    struct link_pcsc *self = (struct link_pcsc *)link;
+    return self->storage ? pcsc_dialect_transmit(&self->dialect, transmit_once, self, capdu, rapdu)
+                         : transmit_once(self, capdu, rapdu);
 }
 
 static void close_link(struct scrip_link *link)
