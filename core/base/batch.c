@@ -104,13 +104,16 @@ enum scrip_status scrip_run(struct scrip_flow *flow, struct scrip_link *link)
 {
     struct scrip_batch batch;
     struct scrip_replies replies;
-    for (;;) {
+    enum scrip_status status = SCRIP_OK;
+    do {
         scrip_batch_clear(&batch);
-        SCRIP_TRY(flow->next(flow, &batch));
-        if (batch.count == 0) {
-            return SCRIP_OK;
+        status = flow->next(flow, &batch);
+        if (status != SCRIP_OK || batch.count == 0) {
+            break;
         }
-        SCRIP_TRY(scrip_batch_transmit(&batch, link, &replies));
-        SCRIP_TRY(flow->take(flow, &replies));
-    }
+        status = scrip_batch_transmit(&batch, link, &replies);
+        status = status == SCRIP_OK ? flow->take(flow, &replies) : status;
+        scrip_wipe(batch.bytes, batch.len); /* commands to a reader may hold keys */
+    } while (status == SCRIP_OK);
+    return status;
 }

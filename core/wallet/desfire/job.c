@@ -166,7 +166,9 @@ static bool identify(const struct scrip_card_info *card)
 {
     /* Anything that activates as ISO 14443-4 may be one; SelectApplication decides. TL T0 .. with historical byte 80 is
      * the factory ATS; issuers may change it. A reader that shows no ATS is given the benefit of the doubt. */
-    return card->ats_len != 1;
+    static const uint8_t storage[] = {0x3B, 0x8F, 0x80, 0x01, 0x80, 0x4F, 0x0C}; /* ATR of cards that know no APDUs */
+    const bool is_storage = card->ats_len > sizeof storage && memcmp(card->ats, storage, sizeof storage) == 0;
+    return card->ats_len != 1 && !is_storage;
 }
 
 static enum scrip_status begin(struct scrip_purse_job *job)

@@ -429,7 +429,12 @@ static void families_and_outcomes_have_names(void **state)
     struct scrip_purse_family partial = scrip_purse_desfire;
     const struct scrip_purse_request request = {.amount = 1};
     assert_ptr_equal(scrip_purse_family_at(0), &scrip_purse_desfire);
-    assert_null(scrip_purse_family_at(1));
+    assert_ptr_equal(scrip_purse_family_at(1), &scrip_purse_native);
+    for (size_t i = 0; scrip_purse_family_at(i) != NULL; i++) {
+        assert_ptr_equal(scrip_purse_family_named(scrip_purse_family_at(i)->name), scrip_purse_family_at(i));
+    }
+    assert_null(scrip_purse_family_named("desfir"));
+    assert_null(scrip_purse_family_named("desfire2"));
     assert_ptr_equal(scrip_purse_identify(&contactless), &scrip_purse_desfire);
     assert_string_equal(scrip_outcome_name(SCRIP_OUTCOME_ASK_AGAIN), "ask again");
     assert_string_equal(scrip_outcome_name(SCRIP_OUTCOME_DECLINED), "declined");

@@ -1,0 +1,136 @@
+/* The journal of a terminal with cards that keep no log: an intent is judged by the balance it began with.
+ *
+ *   balance now is          verdict    the line becomes
+ *   before -/+ amount       done       FOUND
+ *   before                  not done   VOID
+ *   anything else           open       stays an intent: another terminal was there, the issuer must decide
+ *
+ * What the card holds then is also what another terminal could have left, by a change of just that amount in between.
+ * Nothing on the card tells the two apart. A later line of the same card in this journal means that the older intent
+ * was looked at before and could not be judged then; it is left alone, since now it could only be judged worse. */
+#include "storage.h"
+#include <string.h>
+
+enum scrip_storage_verdict scrip_storage_judge(const struct scrip_journal_line *line, int32_t balance)
+{
+    const int64_t change = line->kind == SCRIP_JOURNAL_DEBIT ? -(int64_t)line->amount : (int64_t)line->amount;
+    if (!line->has_balance) {
+        return SCRIP_STORAGE_OPEN;
+    }
+    if (balance == line->balance + change) {
+        return SCRIP_STORAGE_DONE;
+    }
+    return balance == line->balance ? SCRIP_STORAGE_NOT_DONE : SCRIP_STORAGE_OPEN;
+}
+
+/* The newest line of a card with a property, at or before `from`. */
+static bool find_back(const struct scrip_journal *journal, const uint8_t uid[7], uint64_t from, uint64_t until,
+                      bool (*wanted)(const struct scrip_journal_line *line, uint32_t reference), uint32_t reference)
+{
+    struct scrip_journal_line line;
+    const uint64_t first = scrip_journal_first(journal);
+    for (uint64_t at = from; at >= first && at > until && at > 0; at--) {
+        if (scrip_journal_get(journal, at, &line) == SCRIP_OK && memcmp(line.uid, uid, sizeof line.uid) == 0 &&
+            wanted(&line, reference)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool any_line(const struct scrip_journal_line *line, uint32_t reference)
+{
+    (void)line;
+    (void)reference;
+    return true;
+}
+
+static bool is_credit_of(const struct scrip_journal_line *line, uint32_t reference)
+{
+    return line->kind == SCRIP_JOURNAL_CREDIT && line->reference == reference &&
+           (line->state == SCRIP_JOURNAL_CONFIRMED || line->state == SCRIP_JOURNAL_FOUND);
+}
+
+bool scrip_storage_is_credited(const struct scrip_journal *journal, const uint8_t uid[7], uint32_t reference)
+{
+    return find_back(journal, uid, journal->last, 0, is_credit_of, reference);
+}
+
+/* Is the line the purchase, or the order, that is asked for now? Then it counts for it. */
+static bool serves(const struct scrip_purse_request *request, unsigned operation, const struct scrip_journal_line *line)
+{
+    if (line->amount != request->amount) {
+        return false;
+    }
+    return operation == SCRIP_PURSE_DEBIT ? line->kind == SCRIP_JOURNAL_DEBIT
+                                          : operation == SCRIP_PURSE_CREDIT && line->kind == SCRIP_JOURNAL_CREDIT &&
+                                                line->reference == request->reference;
+}
+
+static enum scrip_status settle_line(const struct scrip_purse_request *request, unsigned operation,
+                                     const struct scrip_journal_line *line, int32_t balance,
+                                     struct scrip_purse_result *result)
+{
+    const bool newest = !find_back(request->journal, line->uid, request->journal->last, line->sequence, any_line, 0);
+    const enum scrip_storage_verdict verdict = newest ? scrip_storage_judge(line, balance) : SCRIP_STORAGE_OPEN;
+    if (verdict == SCRIP_STORAGE_OPEN) {
+        result->commit_open = true;
+        return SCRIP_OK;
+    }
+    const bool done = verdict == SCRIP_STORAGE_DONE;
+    SCRIP_TRY(scrip_journal_settle(request->journal, line->sequence, done ? SCRIP_JOURNAL_FOUND : SCRIP_JOURNAL_VOID, 0,
+                                   NULL));
+    result->settled++;
+    if (done && serves(request, operation, line)) {
+        result->recovered = true;
+        result->committed = true;
+        result->sequence = line->sequence;
+    }
+    return SCRIP_OK;
+}
+
+enum scrip_status scrip_storage_settle(const struct scrip_purse_request *request, unsigned operation,
+                                       const uint8_t uid[7], int32_t balance, struct scrip_purse_result *result)
+{
+    const struct scrip_journal *journal = request->journal;
+    uint64_t from = scrip_journal_next(journal);
+    struct scrip_journal_line line;
+    while (from > 0) {
+        const enum scrip_status status = scrip_journal_find_open(journal, uid, from, &line);
+        if (status == SCRIP_E_NOT_FOUND) {
+            return SCRIP_OK;
+        }
+        SCRIP_TRY(status);
+        SCRIP_TRY(settle_line(request, operation, &line, balance, result));
+        from = line.sequence - 1;
+    }
+    return SCRIP_OK;
+}
+
+enum scrip_status scrip_storage_intend(const struct scrip_purse_request *request, unsigned operation,
+                                       const uint8_t uid[7], int32_t balance, struct scrip_purse_result *result)
+{
+    const bool debit = operation == SCRIP_PURSE_DEBIT;
+    struct scrip_journal_line line = {
+        .kind = debit ? SCRIP_JOURNAL_DEBIT : SCRIP_JOURNAL_CREDIT,
+        .profile = scrip_storage_profile_id(request->storage),
+        .amount = request->amount,
+        .reference = debit ? 0 : request->reference,
+        .has_balance = true,
+        .balance = balance,
+    };
+    memcpy(line.uid, uid, sizeof line.uid);
+    memcpy(line.timestamp, request->timestamp, sizeof line.timestamp);
+    SCRIP_TRY(scrip_journal_append(request->journal, &line));
+    result->sequence = line.sequence;
+    result->commit_open = true;
+    return SCRIP_OK;
+}
+
+void scrip_storage_conclude(const struct scrip_purse_request *request, bool done, struct scrip_purse_result *result)
+{
+    (void)scrip_journal_settle(request->journal, result->sequence, done ? SCRIP_JOURNAL_CONFIRMED : SCRIP_JOURNAL_VOID,
+                               0, NULL);
+    result->committed = done;
+    result->commit_open = false;
+}

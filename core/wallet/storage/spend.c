@@ -1,0 +1,216 @@
+/* Debit and credit, and how their outcome is decided: by content, never by what was sent.
+ *
+ * The intent is durable before the first write leaves. When the answers say that all went well, both copies were read
+ * back and hold the new value. When anything is doubtful and the card still talks, a new authentication (which ends
+ * whatever the card may have had in its transfer buffer) and both copies tell. When it does not, the line stays an
+ * intent for the next visit. */
+#include "storage.h"
+#include <string.h>
+
+enum { INS_WRITE = 0xD6, INS_CHANGE = 0xD7, INS_READ = 0xB0, INS_AUTHENTICATE = 0x86 };
+
+static enum scrip_status refuse(struct scrip_purse_job *job, enum scrip_status status)
+{
+    (void)visit_end(job, SCRIP_OUTCOME_DECLINED, status);
+    return SCRIP_OK;
+}
+
+static enum scrip_status begin_change(struct scrip_purse_job *job)
+{
+    struct visit *visit = visit_of(job);
+    const struct scrip_purse_request *request = job->request;
+    const bool debit = job->operation == SCRIP_PURSE_DEBIT;
+    const int64_t next = (int64_t)visit->value + (debit ? -(int64_t)request->amount : (int64_t)request->amount);
+    if (!debit && scrip_storage_is_credited(request->journal, visit->uid7, request->reference)) {
+        return refuse(job, SCRIP_E_EXISTS);
+    }
+    if (debit && next < 0) {
+        return refuse(job, SCRIP_E_FUNDS);
+    }
+    if (!debit && next > visit->purse.upper) {
+        return refuse(job, SCRIP_E_LIMIT);
+    }
+    visit->next = (int32_t)next;
+    visit->stage = STAGE_CHANGE;
+    return SCRIP_OK;
+}
+
+/* The balance is known and both copies have it. */
+enum scrip_status spend_begin(struct scrip_purse_job *job)
+{
+    const struct visit *visit = visit_of(job);
+    if (job->operation == SCRIP_PURSE_BALANCE) {
+        return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+    }
+    const enum scrip_status status =
+        scrip_storage_settle(job->request, job->operation, visit->uid7, visit->value, &job->result);
+    if (status != SCRIP_OK) { /* our own memory failed: nothing is taken on top of it */
+        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
+    }
+    if (job->result.recovered) {
+        return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+    }
+    if (job->operation != SCRIP_PURSE_RECOVER) {
+        return begin_change(job);
+    }
+    if (job->result.commit_open) { /* for the issuer to settle; no failure of the flow */
+        (void)visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_WAIT);
+        return SCRIP_OK;
+    }
+    return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+}
+
+/* ---- the change -------------------------------------------------------------------------------------------------- */
+
+enum scrip_status spend_ask_change(struct scrip_purse_job *job, struct scrip_batch *batch)
+{
+    const struct visit *visit = visit_of(job);
+    const struct scrip_storage_purse *purse = &visit->purse;
+    SCRIP_TRY(visit->kind->change(purse, batch, visit->value, visit->next));
+    if (visit->kind->copies_itself) {
+        SCRIP_TRY(visit->kind->copy(batch, purse->main_block, purse->backup_block, NULL));
+    }
+    SCRIP_TRY(scrip_storage_read(batch, purse->main_block));
+    if (visit->kind->copies_itself) {
+        SCRIP_TRY(scrip_storage_read(batch, purse->backup_block));
+    }
+    const enum scrip_status status =
+        scrip_storage_intend(job->request, job->operation, visit->uid7, visit->value, &job->result);
+    return status == SCRIP_OK ? SCRIP_OK /* no durable intent, no change */
+                              : visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
+}
+
+/* Something was not as it should be. A card that is gone leaves an intent; one that still talks is asked. */
+static enum scrip_status doubt(struct scrip_purse_job *job, uint8_t ins, enum scrip_status status, uint16_t sw)
+{
+    visit_note_failure(job, ins, status, sw);
+    visit_of(job)->stage = STAGE_CHECK;
+    if (sw == 0 && status != SCRIP_E_LENGTH) { /* no status word: the link itself lost the card */
+        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
+    }
+    return SCRIP_OK;
+}
+
+/* All `writes` commands and the read behind them. @return whether the card did what it was told */
+static bool took_writes(struct scrip_purse_job *job, const struct scrip_replies *replies, size_t writes, uint8_t ins,
+                        enum scrip_status *ending)
+{
+    for (size_t i = 0; i < writes; i++) {
+        uint16_t sw = 0;
+        const enum scrip_status status = scrip_storage_reply(replies, i, NULL, &sw);
+        if (status != SCRIP_OK) {
+            *ending = doubt(job, ins, status, sw);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool took_block(struct scrip_purse_job *job, const struct scrip_replies *replies, size_t i, size_t copy,
+                       enum scrip_status *ending)
+{
+    struct visit *visit = visit_of(job);
+    int32_t value = 0;
+    uint16_t sw = 0;
+    const enum scrip_status status = scrip_storage_reply_block(replies, i, visit->copies[copy], &sw);
+    if (status != SCRIP_OK) {
+        *ending = doubt(job, INS_READ, status, sw);
+        return false;
+    }
+    if (visit->kind->get(visit->copies[copy], &value) != SCRIP_OK || value != visit->next) {
+        *ending = doubt(job, INS_READ, SCRIP_E_CORRUPT, sw);
+        return false;
+    }
+    return true;
+}
+
+static enum scrip_status done(struct scrip_purse_job *job)
+{
+    scrip_storage_conclude(job->request, true, &job->result);
+    job->result.balance = visit_of(job)->next;
+    return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+}
+
+enum scrip_status spend_take_change(struct scrip_purse_job *job, const struct scrip_replies *replies)
+{
+    struct visit *visit = visit_of(job);
+    const bool both = visit->kind->copies_itself;
+    const size_t writes = both ? 2 : 1;
+    enum scrip_status ending = SCRIP_OK;
+    if (!took_writes(job, replies, writes, both ? INS_CHANGE : INS_WRITE, &ending) ||
+        !took_block(job, replies, writes, 0, &ending)) {
+        return ending;
+    }
+    if (!both) {
+        visit->stage = STAGE_BACKUP;
+        return SCRIP_OK;
+    }
+    return took_block(job, replies, writes + 1, 1, &ending) ? done(job) : ending;
+}
+
+enum scrip_status spend_ask_backup(struct scrip_purse_job *job, struct scrip_batch *batch)
+{
+    const struct visit *visit = visit_of(job);
+    const struct scrip_storage_purse *purse = &visit->purse;
+    SCRIP_TRY(visit->kind->copy(batch, purse->main_block, purse->backup_block, visit->copies[0]));
+    return scrip_storage_read(batch, purse->backup_block);
+}
+
+enum scrip_status spend_take_backup(struct scrip_purse_job *job, const struct scrip_replies *replies)
+{
+    enum scrip_status ending = SCRIP_OK;
+    return took_writes(job, replies, 1, INS_WRITE, &ending) && took_block(job, replies, 1, 1, &ending) ? done(job)
+                                                                                                       : ending;
+}
+
+/* ---- deciding by content ----------------------------------------------------------------------------------------- */
+
+enum scrip_status spend_ask_check(struct scrip_purse_job *job, struct scrip_batch *batch)
+{
+    const struct visit *visit = visit_of(job);
+    return visit_ask_open(job, batch, &visit->openers[visit->opener]);
+}
+
+/* The change did not happen. What the customer is told depends on why. */
+static void not_done(struct scrip_purse_job *job)
+{
+    const enum scrip_status why = job->result.failure.status;
+    const bool card_said_no = why == SCRIP_E_CARD || why == SCRIP_E_UNSUPPORTED;
+    scrip_storage_conclude(job->request, false, &job->result);
+    job->result.balance = visit_of(job)->value;
+    job->result.outcome = card_said_no ? SCRIP_OUTCOME_DECLINED : SCRIP_OUTCOME_ASK_AGAIN;
+    job->result.status = why;
+}
+
+enum scrip_status spend_take_check(struct scrip_purse_job *job, const struct scrip_replies *replies)
+{
+    struct visit *visit = visit_of(job);
+    const struct scrip_desfire_failure first = job->result.failure; /* what went wrong, not what was asked about it */
+    const int32_t before = visit->value;
+    for (size_t i = 0; i < 2; i++) {
+        if (scrip_storage_reply(replies, i, NULL, NULL) != SCRIP_OK) {
+            return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
+        }
+    }
+    const enum scrip_status status = visit_take_copies(job, replies, 2);
+    job->result.failure = first;
+    if (status != SCRIP_OK) {
+        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
+    }
+    visit_decide(visit);
+    if (visit->repair == SCRIP_COPIES_BOTH_DAMAGED) {
+        return visit_report_damage(job);
+    }
+    if (visit->value != visit->next && visit->value != before) {
+        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_STALE); /* another card, or another terminal */
+    }
+    if (visit->value == visit->next) {
+        job->result.failure = (struct scrip_desfire_failure){.status = SCRIP_OK};
+        (void)done(job);
+    } else {
+        not_done(job);
+    }
+    visit->ending = true;
+    visit->stage = visit->repair == SCRIP_COPIES_GOOD ? STAGE_END : STAGE_MEND;
+    return SCRIP_OK;
+}
