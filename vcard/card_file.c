@@ -1,7 +1,8 @@
 /* card_file.c: the file of a card: one header page, then the pages of its memory.
  *
- * Header, 64 bytes: magic 8, version 2 LE, family, generation, uid 7, storage, flags, rfu, timer 4 LE, pages 4 LE,
- * profile name 24 (30..53), zeros, CRC-32 of bytes 0..59 in bytes 60..63 LE. */
+ * Header, 64 bytes: magic 8, version 2 LE, family, generation, uid 7, storage, flags, length of the UID (0: 7, as in
+ * the first files), timer 4 LE, pages 4 LE, profile name 24 (30..53), variant (54), zeros, CRC-32 of bytes 0..59 in
+ * bytes 60..63 LE. */
 #include "card_file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@ static const uint8_t MAGIC[8] = {'s', 'c', 'r', 'i', 'p', 'c', 'r', 'd'};
 
 #define FLAG_KEEP_PENDING 1U
 #define FLAG_END_ON_0C    2U
+#define FLAG_GENUINE      4U
 
 void card_file_say(char error[SCRIP_VCARD_ERROR_MAX], const char *path, const char *what)
 {
@@ -34,10 +36,12 @@ static void header_write(uint8_t page[SCRIP_NV_PAGE], const struct scrip_vcard_i
     memcpy(page + 12, identity->uid, 7);
     page[19] = identity->storage;
     page[20] = (uint8_t)((identity->keep_pending_on_auth ? FLAG_KEEP_PENDING : 0) |
-                         (identity->end_session_on_0c ? FLAG_END_ON_0C : 0));
+                         (identity->end_session_on_0c ? FLAG_END_ON_0C : 0) | (identity->genuine ? FLAG_GENUINE : 0));
+    page[21] = identity->uid_len;
     scrip_put_le32(page + 22, identity->transaction_timer_ms);
     scrip_put_le32(page + 26, pages);
     memcpy(page + 30, identity->profile, sizeof identity->profile);
+    page[54] = identity->variant;
     scrip_put_le32(page + 60, scrip_crc32(SCRIP_CRC32_START, scrip_bytes(page, 60)));
 }
 
@@ -56,6 +60,9 @@ enum scrip_status card_file_parse(const uint8_t page[SCRIP_NV_PAGE], struct scri
     struct scrip_vcard_identity found = {
         .family = page[10],
         .generation = page[11],
+        .variant = page[54],
+        .uid_len = page[21] != 0 ? page[21] : 7,
+        .genuine = (page[20] & FLAG_GENUINE) != 0,
         .storage = page[19],
         .keep_pending_on_auth = (page[20] & FLAG_KEEP_PENDING) != 0,
         .end_session_on_0c = (page[20] & FLAG_END_ON_0C) != 0,
@@ -63,7 +70,7 @@ enum scrip_status card_file_parse(const uint8_t page[SCRIP_NV_PAGE], struct scri
     };
     memcpy(found.uid, page + 12, 7);
     memcpy(found.profile, page + 30, sizeof found.profile);
-    if (found.profile[sizeof found.profile - 1] != '\0') {
+    if (found.profile[sizeof found.profile - 1] != '\0' || (found.uid_len != 4 && found.uid_len != 7)) {
         return SCRIP_E_CORRUPT;
     }
     const uint32_t wanted = scrip_vcard_pages(&found);
@@ -78,10 +85,10 @@ enum scrip_status card_file_parse(const uint8_t page[SCRIP_NV_PAGE], struct scri
     return SCRIP_OK;
 }
 
-static void bind(struct card_file *file, int fd, uint32_t pages)
+static void bind(struct card_file *file, int fd, uint32_t pages, bool sync)
 {
     file->fd = fd;
-    file->nv = scrip_nv_file(&file->region, fd, SCRIP_NV_PAGE, pages, true);
+    file->nv = scrip_nv_file(&file->region, fd, SCRIP_NV_PAGE, pages, sync);
 }
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */
@@ -104,7 +111,7 @@ enum scrip_status card_file_create(const char *path, const struct scrip_vcard_id
         unlink(path);
         return SCRIP_E_IO;
     }
-    bind(file, fd, pages);
+    bind(file, fd, pages, false);
     return SCRIP_OK;
 }
 
@@ -144,8 +151,19 @@ enum scrip_status card_file_open(const char *path, struct card_file *file, struc
         close(fd);
         return status;
     }
-    bind(file, fd, pages);
+    bind(file, fd, pages, true);
     return SCRIP_OK;
+}
+
+void card_file_move(struct card_file *from, struct card_file *to)
+{
+    bind(to, from->fd, from->nv.pages, true);
+    from->fd = -1;
+}
+
+enum scrip_status card_file_settle(struct card_file *file)
+{
+    return fsync(file->fd) == 0 ? SCRIP_OK : SCRIP_E_IO;
 }
 
 void card_file_close(struct card_file *file)

@@ -14,13 +14,20 @@ struct card_file {
     struct scrip_nv_file region;
 };
 
-/** Create the file with its header and empty memory. @return SCRIP_OK; SCRIP_E_EXISTS; SCRIP_E_IO */
+/** Create the file with its header and empty memory. What is written to it is safe after card_file_settle only: a card
+ *  that is being made is nobody's yet. @return SCRIP_OK; SCRIP_E_EXISTS; SCRIP_E_IO */
 enum scrip_status card_file_create(const char *path, const struct scrip_vcard_identity *identity,
                                    struct card_file *file, char error[SCRIP_VCARD_ERROR_MAX]);
 
 /** Open, lock, check. @return as scrip_vcard_open */
 enum scrip_status card_file_open(const char *path, struct card_file *file, struct scrip_vcard_identity *identity,
                                  char error[SCRIP_VCARD_ERROR_MAX]);
+
+/** Flush all that was written. @return SCRIP_OK; SCRIP_E_IO */
+enum scrip_status card_file_settle(struct card_file *file);
+
+/** Hand an open file over to another struct; `from` is closed. */
+void card_file_move(struct card_file *from, struct card_file *to);
 
 void card_file_close(struct card_file *file);
 

@@ -172,8 +172,8 @@ static enum scrip_status uid_check(struct scrip_card_dump *dump, char *error)
     if ((dump->known[0] & mask) == mask && memcmp(dump->uid, dump->data[0], dump->uid_len) != 0) {
         return dump_fail(error, SCRIP_E_FORMAT, "its UID is not the one in block 0");
     }
-    if (dump->uid_len == 4 && dump->uid[0] == SCRIP_CASCADE_CT) {
-        return dump_fail(error, SCRIP_E_FORMAT, "a UID of four bytes does not begin with 88");
+    if (dump->uid[dump->uid_len - 4U] == SCRIP_CASCADE_CT) {
+        return dump_fail(error, SCRIP_E_FORMAT, "88 is no first byte of a UID of four bytes, and no fourth of seven");
     }
     return SCRIP_OK;
 }

@@ -1,7 +1,10 @@
 /* profile.c: the text of a profile into structs. One table says every name that may be written, where it goes and how
  * its value is read; what belongs together is checked at the end. */
 #include <ini.h>
+#include <scrip/bcd.h>
+#include <scrip/classic.h>
 #include <scrip/desfire_card.h>
+#include <scrip/otp.h>
 #include <scrip/profile.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +17,7 @@ enum section {
     SECTION_APPLICATION,
     SECTION_FILE,
     SECTION_PURSE,
+    SECTION_STORAGE, /* [purse] of a storage card */
 };
 
 struct parser {
@@ -45,7 +49,11 @@ static int fail(struct parser *parser, const char *format, ...)
 static const struct word {
     const char *text;
     uint8_t value;
-} YES_NO[] = {{"yes", 1}, {"no", 0}, {NULL, 0}}, FAMILIES[] = {{"desfire", SCRIP_VCARD_DESFIRE}, {NULL, 0}},
+} YES_NO[] = {{"yes", 1}, {"no", 0}, {NULL, 0}},
+  FAMILIES[] = {{"desfire", SCRIP_VCARD_DESFIRE},
+                {"classic", SCRIP_VCARD_CLASSIC},
+                {"otp", SCRIP_VCARD_OTP},
+                {NULL, 0}},
   GENERATIONS[] = {{"EV1", SCRIP_DESFIRE_EV1}, {"EV2", SCRIP_DESFIRE_EV2}, {"EV3", SCRIP_DESFIRE_EV3}, {NULL, 0}},
   STORAGES[] = {{"2K", 0x16}, {"4K", 0x18}, {"8K", 0x1A}, {"16K", 0x1C}, {"32K", 0x1E}, {NULL, 0}},
   MESSAGINGS[] = {{"EV1", SCRIP_DESFIRE_SM_EV1}, {"EV2", SCRIP_DESFIRE_SM_EV2}, {NULL, 0}},
@@ -62,7 +70,12 @@ static const struct word {
              {"tmac", SCRIP_PURSE_TMAC},   {"picc", SCRIP_PURSE_PICC},
              {"id", SCRIP_PURSE_ID},       {NULL, 0}},
   NOBODY[] = {{"free", SCRIP_DESFIRE_RIGHT_FREE}, {"never", SCRIP_DESFIRE_RIGHT_NEVER}, {NULL, 0}},
-  NONE[] = {{"none", SCRIP_PURSE_NONE}, {NULL, 0}};
+  NONE[] = {{"none", SCRIP_PURSE_NONE}, {NULL, 0}},
+  SIZES[] = {{"1K", SCRIP_VCARD_1K}, {"4K", SCRIP_VCARD_4K}, {NULL, 0}},
+  UID_LENGTHS[] = {{"4", 4}, {"7", 7}, {NULL, 0}},
+  KINDS[] = {{"native", SCRIP_STORAGE_NATIVE}, {"bcd", SCRIP_STORAGE_BCD}, {"otp", SCRIP_STORAGE_OTP}, {NULL, 0}},
+  ACCESSES[] = {{"hardened", SCRIP_STORAGE_HARDENED}, {"compatible", SCRIP_STORAGE_COMPATIBLE}, {NULL, 0}},
+  STORAGE_ROLES[] = {{"bcd", SCRIP_PURSE_BCD}, {"factory", SCRIP_STORAGE_FACTORY}, {NULL, 0}};
 
 const char *scrip_profile_role_name(uint8_t role)
 {
@@ -71,7 +84,7 @@ const char *scrip_profile_role_name(uint8_t role)
             return w->text;
         }
     }
-    return "?";
+    return role == SCRIP_PURSE_BCD ? "bcd" : "?";
 }
 
 static bool word_find(const struct word *words, const char *text, uint8_t *value)
@@ -125,18 +138,39 @@ static bool right_read(const struct parser *parser, const char *text, uint8_t *r
     return word_find(NOBODY, text, right) || key_read(parser, text, right);
 }
 
+/* ROLE[, diversified], or factory: a key of a storage card. */
+static bool storage_key_read(const char *text, struct scrip_storage_key *key)
+{
+    const char *comma = strchr(text, ',');
+    char role[16];
+    struct scrip_storage_key found = {.diversified = comma != NULL};
+    if (comma != NULL && strcmp(comma + 1 + strspn(comma + 1, " "), "diversified") != 0) {
+        return false;
+    }
+    snprintf(role, sizeof role, "%.*s", comma != NULL ? (int)(comma - text) : (int)strnlen(text, 15), text);
+    if ((!word_find(ROLES, role, &found.role) && !word_find(STORAGE_ROLES, role, &found.role)) ||
+        (found.role == SCRIP_STORAGE_FACTORY && found.diversified)) {
+        return false;
+    }
+    *key = found;
+    return true;
+}
+
 /* ---- the table of names ---------------------------------------------------------------------------------------- */
 
 enum value_kind {
-    VALUE_WORD,    /* one of `words`, uint8_t or bool */
-    VALUE_U32,     /* whole number up to 2^24-1 */
-    VALUE_I32,     /* amount */
-    VALUE_HEX8,    /* two hex digits, uint8_t */
-    VALUE_HEX16,   /* four hex digits, uint16_t */
-    VALUE_FILE_NO, /* 0..31 or none, uint8_t */
-    VALUE_KEY,     /* a key or none, uint8_t */
-    VALUE_RIGHT,   /* a key, free or never, uint8_t */
-    VALUE_SPECIAL, /* read by set_special */
+    VALUE_WORD,       /* one of `words`, uint8_t or bool */
+    VALUE_U32,        /* whole number up to 2^24-1 */
+    VALUE_I32,        /* amount */
+    VALUE_HEX8,       /* two hex digits, uint8_t */
+    VALUE_HEX16,      /* four hex digits, uint16_t */
+    VALUE_FILE_NO,    /* 0..31 or none, uint8_t */
+    VALUE_KEY,        /* a key or none, uint8_t */
+    VALUE_RIGHT,      /* a key, free or never, uint8_t */
+    VALUE_U8,         /* whole number, uint8_t */
+    VALUE_U16,        /* whole number, uint16_t */
+    VALUE_SECTOR_KEY, /* struct scrip_storage_key */
+    VALUE_SPECIAL,    /* read by set_special */
 };
 
 struct name_row {
@@ -147,10 +181,11 @@ struct name_row {
     const struct word *words;
 };
 
-#define IN_CARD(member)  offsetof(struct scrip_profile, member)
-#define IN_FILE(member)  offsetof(struct scrip_desfire_file, member)
-#define IN_PURSE(member) offsetof(struct scrip_profile, desfire.purse.member)
-#define IN_APP(member)   offsetof(struct scrip_profile, desfire.application.member)
+#define IN_CARD(member)    offsetof(struct scrip_profile, member)
+#define IN_FILE(member)    offsetof(struct scrip_desfire_file, member)
+#define IN_PURSE(member)   offsetof(struct scrip_profile, desfire.purse.member)
+#define IN_APP(member)     offsetof(struct scrip_profile, desfire.application.member)
+#define IN_STORAGE(member) offsetof(struct scrip_profile, purse.member)
 
 static const struct name_row NAMES[] = {
     {SECTION_CARD, "family", VALUE_WORD, IN_CARD(family), FAMILIES},
@@ -192,6 +227,18 @@ static const struct name_row NAMES[] = {
     {SECTION_PURSE, "smallest-debit", VALUE_WORD, IN_PURSE(smallest_debit), YES_NO},
     {SECTION_PURSE, "log-by-server", VALUE_WORD, IN_PURSE(log_by_server), YES_NO},
     {SECTION_PURSE, "header-open", VALUE_WORD, IN_PURSE(header_open), YES_NO},
+    {SECTION_CARD, "size", VALUE_WORD, IN_CARD(variant), SIZES},
+    {SECTION_CARD, "uid", VALUE_WORD, IN_CARD(uid_len), UID_LENGTHS},
+    {SECTION_STORAGE, "kind", VALUE_WORD, IN_STORAGE(kind), KINDS},
+    {SECTION_STORAGE, "access", VALUE_WORD, IN_STORAGE(access), ACCESSES},
+    {SECTION_STORAGE, "sector", VALUE_U8, IN_STORAGE(sector), NULL},
+    {SECTION_STORAGE, "main-block", VALUE_U8, IN_STORAGE(main_block), NULL},
+    {SECTION_STORAGE, "backup-block", VALUE_U8, IN_STORAGE(backup_block), NULL},
+    {SECTION_STORAGE, "key-a", VALUE_SECTOR_KEY, IN_STORAGE(key_a), NULL},
+    {SECTION_STORAGE, "key-b", VALUE_SECTOR_KEY, IN_STORAGE(key_b), NULL},
+    {SECTION_STORAGE, "upper", VALUE_I32, IN_STORAGE(upper), NULL},
+    {SECTION_STORAGE, "unit", VALUE_U32, IN_STORAGE(unit), NULL},
+    {SECTION_STORAGE, "units", VALUE_U16, IN_STORAGE(units), NULL},
 };
 
 static bool set_rights(const struct parser *parser, const char *text, struct scrip_desfire_rights *rights)
@@ -261,6 +308,20 @@ static bool set_value(struct parser *parser, const struct name_row *row, const c
         return right_read(parser, text, at);
     case VALUE_KEY:
         return word_find(NONE, text, at) || key_read(parser, text, at);
+    case VALUE_SECTOR_KEY:
+        return storage_key_read(text, at);
+    case VALUE_U8:
+        if (number_read(text, 10, 0, 0xFF, &number)) {
+            *(uint8_t *)at = (uint8_t)number;
+            return true;
+        }
+        return false;
+    case VALUE_U16:
+        if (number_read(text, 10, 0, 0xFFFF, &number)) {
+            *(uint16_t *)at = (uint16_t)number;
+            return true;
+        }
+        return false;
     case VALUE_FILE_NO:
         if (word_find(NONE, text, at)) {
             return true;
@@ -341,6 +402,11 @@ static int enter_file(struct parser *parser, const char *text)
     return 1;
 }
 
+static bool is_storage(const struct scrip_profile *profile)
+{
+    return profile->family == SCRIP_VCARD_CLASSIC || profile->family == SCRIP_VCARD_OTP;
+}
+
 static int enter(struct parser *parser, const char *section)
 {
     char word[32];
@@ -353,6 +419,12 @@ static int enter(struct parser *parser, const char *section)
     snprintf(word, sizeof word, "%.*s", (int)len, section);
     argument = argument != NULL ? argument + 1 : "";
     parser->kind = SECTION_NONE;
+    if (is_storage(parser->profile) && strcmp(section, "card") != 0) {
+        parser->kind = SECTION_STORAGE;
+        return strcmp(section, "purse") == 0
+                   ? 1
+                   : fail(parser, "[%s]: a storage card has [card] and [purse], and no such section", section);
+    }
     if (strcmp(word, "application") == 0) {
         return enter_application(parser, argument);
     }
@@ -493,12 +565,70 @@ static int check_keys(struct parser *parser)
     return 1;
 }
 
+/* What a profile of a storage card leaves open. */
+static void storage_usual(struct scrip_storage_purse *purse)
+{
+    const bool otp = purse->kind == SCRIP_STORAGE_OTP;
+    if (purse->upper == INT32_MIN) {
+        purse->upper = purse->kind == SCRIP_STORAGE_BCD ? SCRIP_BCD_MAX : INT32_MAX;
+    }
+    if (otp) {
+        purse->sector = 0;
+        purse->main_block = 1; /* where the card has its face value */
+        purse->backup_block = SCRIP_PURSE_NONE;
+    } else if (purse->sector < 40) {
+        const uint8_t first = scrip_classic_first(purse->sector);
+        purse->main_block = purse->main_block == SCRIP_PURSE_NONE ? first : purse->main_block;
+        purse->backup_block = purse->backup_block == SCRIP_PURSE_NONE ? (uint8_t)(first + 1) : purse->backup_block;
+    }
+    purse->trailer_block = purse->sector < 40 ? scrip_classic_trailer(purse->sector) : 0;
+}
+
+static int finish_storage(struct parser *parser)
+{
+    const struct scrip_profile *profile = parser->profile;
+    struct scrip_storage_purse *purse = &parser->profile->purse;
+    const bool otp = profile->family == SCRIP_VCARD_OTP;
+    if (purse->kind == 0 || (purse->kind == SCRIP_STORAGE_OTP) != otp) {
+        return fail(parser, "[purse] kind: %s",
+                    otp ? "an otp card has the kind otp" : "a classic card has native or bcd");
+    }
+    if (otp && (profile->variant != SCRIP_VCARD_1K || profile->uid_len == 7)) {
+        return fail(parser, "[card]: there is one size of otp cards, with a UID of 4 bytes");
+    }
+    if (otp && (purse->unit == 0 || purse->units == 0 || purse->units > SCRIP_OTP_UNITS ||
+                (int64_t)purse->unit * purse->units > INT32_MAX)) {
+        return fail(parser, "[purse] unit, units: 1 to %u units, together at most 2147483647", SCRIP_OTP_UNITS);
+    }
+    if (!otp && (purse->unit != 0 || purse->units != 0)) {
+        return fail(parser, "[purse] unit, units: only otp cards are sold in units");
+    }
+    if (purse->key_a.role == SCRIP_PURSE_ROLES || purse->key_b.role == SCRIP_PURSE_ROLES) {
+        return fail(parser, "[purse]: key-a and key-b must be named");
+    }
+    storage_usual(purse);
+    parser->profile->uid_len = profile->uid_len != 0 ? profile->uid_len : 4;
+    if (purse->sector >= (profile->variant == SCRIP_VCARD_4K ? 40 : 16)) {
+        return fail(parser, "[purse] sector: the card has no such sector");
+    }
+    return scrip_storage_purse_check(purse) == SCRIP_OK
+               ? 1
+               : fail(parser, "[purse]: the blocks must be two data blocks of the sector, and upper possible");
+}
+
 static int finish(struct parser *parser)
 {
     struct scrip_desfire_profile *desfire = &parser->profile->desfire;
     if (parser->profile->family == 0) {
         return fail(parser, "[card] family is missing");
     }
+    if (is_storage(parser->profile)) {
+        return finish_storage(parser);
+    }
+    if (parser->profile->variant != 0 || parser->profile->uid_len != 0) {
+        return fail(parser, "[card] size, uid: a desfire card has storage, and a UID of 7 bytes");
+    }
+    parser->profile->uid_len = 7;
     if (desfire->key_count == 0 || desfire->purse.sm == 0) {
         return fail(parser, "%s is missing", desfire->key_count == 0 ? "[application]" : "[purse] messaging");
     }
@@ -525,6 +655,12 @@ static void start(struct scrip_profile *profile, const char *name)
     purse->header_file = purse->log_file = purse->value_file = SCRIP_PURSE_NONE;
     purse->topup_file = purse->tmac_file = SCRIP_PURSE_NONE;
     purse->pay_key = purse->write_key = purse->topup_key = purse->id_key = SCRIP_PURSE_NONE;
+    profile->purse = (struct scrip_storage_purse){.sector = 1,
+                                                  .main_block = SCRIP_PURSE_NONE,
+                                                  .backup_block = SCRIP_PURSE_NONE,
+                                                  .key_a = {.role = SCRIP_PURSE_ROLES},
+                                                  .key_b = {.role = SCRIP_PURSE_ROLES},
+                                                  .upper = INT32_MIN}; /* left open */
 }
 
 enum scrip_status scrip_profile_parse(const char *name, struct scrip_bytes text, struct scrip_profile *profile,

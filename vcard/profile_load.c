@@ -52,6 +52,68 @@ static enum scrip_status load_file(const char *path, struct scrip_profile *profi
     return status;
 }
 
+static bool same_key(const struct scrip_storage_key *a, const struct scrip_storage_key *b)
+{
+    return a->role == b->role && a->diversified == b->diversified;
+}
+
+/* Limits and units are the terminal's and the card's matter: what a terminal must know is where, how and whose keys. */
+static bool same_purse(const struct scrip_storage_purse *a, const struct scrip_storage_purse *b)
+{
+    return a->kind == b->kind && a->access == b->access && a->sector == b->sector && a->main_block == b->main_block &&
+           a->backup_block == b->backup_block && same_key(&a->key_a, &b->key_a) && same_key(&a->key_b, &b->key_b);
+}
+
+bool scrip_profile_storage_name(const struct scrip_profile *profile, char name[32])
+{
+    static const char *const options[] = {"", "+hardened"};
+    const char *base;
+    for (size_t i = 0; (base = scrip_storage_name_at(i)) != NULL; i++) {
+        for (size_t o = 0; o < 2 * sizeof options / sizeof options[0]; o++) {
+            char tried[32], sector[16] = "";
+            struct scrip_storage_purse purse;
+            if (o % 2 == 1) {
+                snprintf(sector, sizeof sector, "+sector=%u", profile->purse.sector);
+            }
+            snprintf(tried, sizeof tried, "%.8s%s%s", base, options[o / 2], sector);
+            if (scrip_storage_purse_make(tried, &purse) == SCRIP_OK && same_purse(&purse, &profile->purse)) {
+                memcpy(name, tried, sizeof tried);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Which purse a name means, whatever its options. */
+static const char *storage_about(const char *name)
+{
+    const char *base;
+    for (size_t i = 0; (base = scrip_storage_name_at(i)) != NULL; i++) {
+        if (strncmp(name, base, strcspn(name, "+")) == 0 && strlen(base) == strcspn(name, "+")) {
+            return scrip_storage_about_at(i);
+        }
+    }
+    return "";
+}
+
+/* A card for a purse of the wallet; an OTP card without a file has the face value of the shipped profile. */
+static enum scrip_status load_storage(const char *name, struct scrip_profile *profile)
+{
+    SCRIP_TRY(scrip_storage_purse_make(name, &profile->purse));
+    const bool otp = profile->purse.kind == SCRIP_STORAGE_OTP;
+    profile->family = otp ? SCRIP_VCARD_OTP : SCRIP_VCARD_CLASSIC;
+    profile->variant = profile->purse.sector >= 16 ? SCRIP_VCARD_4K : SCRIP_VCARD_1K;
+    profile->uid_len = 4;
+    if (otp) {
+        profile->purse.unit = 50;
+        profile->purse.units = 100;
+    }
+    snprintf(profile->name, sizeof profile->name, "%s", name);
+    snprintf(profile->about, sizeof profile->about, "%s", storage_about(name));
+    return SCRIP_OK;
+}
+
 /* The purses that the wallet knows need no file. */
 static enum scrip_status load_known(const char *name, struct scrip_profile *profile)
 {
@@ -59,7 +121,11 @@ static enum scrip_status load_known(const char *name, struct scrip_profile *prof
         return SCRIP_E_NOT_FOUND;
     }
     memset(profile, 0, sizeof *profile);
+    if (load_storage(name, profile) == SCRIP_OK) {
+        return SCRIP_OK;
+    }
     SCRIP_TRY(scrip_desfire_profile_make(name, &profile->desfire));
+    profile->uid_len = 7;
     const bool old = profile->desfire.purse.sm == SCRIP_DESFIRE_SM_EV1;
     snprintf(profile->name, sizeof profile->name, "%s", name);
     snprintf(profile->about, sizeof profile->about, "%s", profile->desfire.about);

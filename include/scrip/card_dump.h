@@ -10,7 +10,7 @@
 #define SCRIP_CARD_DUMP_H
 
 #include <scrip/classic.h>
-#include <scrip/vcard.h>
+#include <scrip/profile.h>
 
 enum scrip_dump_format { SCRIP_DUMP_MFD, SCRIP_DUMP_PROXMARK, SCRIP_DUMP_FLIPPER, SCRIP_DUMP_FORMATS };
 
@@ -63,6 +63,14 @@ void scrip_dump_fill(struct scrip_card_dump *dump, struct scrip_dump_gaps *gaps)
  *  @return SCRIP_OK; SCRIP_E_SPACE; SCRIP_E_MEMORY */
 enum scrip_status scrip_dump_write(enum scrip_dump_format format, const struct scrip_card_dump *dump, bool with_keys,
                                    struct scrip_buf *out);
+
+/** What is dangerous in a card's memory, sector by sector: damaged access bits, transport keys, a readable key B, value
+ *  blocks that key A may credit. Unknown bytes should be filled.
+ *  @param each  as in scrip_profile_lint; no sentence holds a key
+ *  @return SCRIP_OK: no error; SCRIP_E_LIMIT: there are errors */
+enum scrip_status scrip_dump_lint(const struct scrip_card_dump *dump,
+                                  void (*each)(void *ctx, enum scrip_lint_level level, const char *sentence),
+                                  void *ctx);
 
 /** The memory of a card file, which is locked meanwhile.
  *  @return as scrip_vcard_open; SCRIP_E_UNSUPPORTED: not a MIFARE Classic */

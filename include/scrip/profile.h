@@ -3,7 +3,7 @@
  * A profile is an INI file. Sections in this order; '#' and ';' begin a comment:
  *
  *   [card]                    what to make
- *     family = desfire
+ *     family = desfire | classic | otp
  *     about = TEXT            one line for people
  *     generation = EV1 | EV2 | EV3
  *     storage = 2K | 4K | 8K | 16K | 32K
@@ -30,12 +30,29 @@
  *     pay-key, write-key, topup-key, id-key = KEY | none
  *     reader-id, long-codes, smallest-debit, log-by-server, header-open = yes | no
  *
- * Terminals and servers know the purses of scrip_desfire_profile_at; a profile of another name can be made and looked
- * at, and needs a terminal that is told about it. */
+ * That was DESFire. A storage card (classic, otp) has [card] and [purse] only:
+ *
+ *   [card]
+ *     family = classic | otp
+ *     about = TEXT
+ *     size = 1K | 4K          classic [1K]
+ *     uid = 4 | 7             classic: bytes of the UID [4]
+ *   [purse]
+ *     kind = native | bcd | otp          bcd and native on classic
+ *     access = hardened | compatible     [hardened]
+ *     sector = NUMBER                    classic [1]; both blocks are in it
+ *     main-block, backup-block = NUMBER  classic [the first two of the sector]
+ *     key-a, key-b = ROLE[, diversified] | factory     the first six bytes of that key
+ *     upper = AMOUNT                     most that a credit may make of it
+ *     unit = AMOUNT, units = COUNT       otp: minor units per bit, bits
+ *
+ * Terminals and servers know the purses of scrip_desfire_profile_at and scrip_storage_purse_make; a profile of another
+ * name can be made and looked at, and needs a terminal that is told about it. */
 #ifndef SCRIP_PROFILE_H
 #define SCRIP_PROFILE_H
 
 #include <scrip/purse_desfire.h>
+#include <scrip/purse_storage.h>
 #include <scrip/vcard.h>
 
 #define SCRIP_PROFILE_ERROR_MAX 256U
@@ -45,10 +62,13 @@
 struct scrip_profile {
     char name[24];
     char about[160];
-    uint8_t family;     /**< enum scrip_vcard_family */
-    uint8_t generation; /**< enum scrip_desfire_generation */
-    uint8_t storage;    /**< GetVersion storage byte */
-    struct scrip_desfire_profile desfire;
+    uint8_t family;                       /**< enum scrip_vcard_family */
+    uint8_t generation;                   /**< DESFire: enum scrip_desfire_generation */
+    uint8_t storage;                      /**< DESFire: GetVersion storage byte */
+    uint8_t variant;                      /**< classic: enum scrip_vcard_variant */
+    uint8_t uid_len;                      /**< 4 or 7 */
+    struct scrip_desfire_profile desfire; /**< DESFire only */
+    struct scrip_storage_purse purse;     /**< classic and otp only */
 };
 
 /** Read a profile's text.
@@ -59,8 +79,8 @@ enum scrip_status scrip_profile_parse(const char *name, struct scrip_bytes text,
                                       char error[SCRIP_PROFILE_ERROR_MAX]);
 
 /** Read a profile by name or path. A word without '/' is looked for as NAME.profile in $SCRIP_PROFILES, in the
- *  directory where scrip was installed, and in ./profiles; those of scrip_desfire_profile_make are known without a
- * file.
+ *  directory where scrip was installed, and in ./profiles; those of scrip_desfire_profile_make and
+ *  scrip_storage_purse_make are known without a file.
  *  @return as scrip_profile_parse; SCRIP_E_NOT_FOUND: no such profile; SCRIP_E_IO */
 enum scrip_status scrip_profile_load(const char *name, struct scrip_profile *profile,
                                      char error[SCRIP_PROFILE_ERROR_MAX]);
@@ -79,7 +99,12 @@ enum scrip_status scrip_profile_lint(const struct scrip_profile *profile,
                                      void (*each)(void *ctx, enum scrip_lint_level level, const char *sentence),
                                      void *ctx);
 
-/** The name of a role: "amk", "pay", "write", "topup", "tmac", "picc", "id"; "?" for others. Static memory. */
+/** By which name terminals know the purse of a storage card's profile (`--purse`): "classic", "bcd+hardened",
+ *  "classic+sector=5".
+ *  @return true; false: they know no such purse */
+bool scrip_profile_storage_name(const struct scrip_profile *profile, char name[32]);
+
+/** The name of a role: "amk", "pay", "write", "topup", "tmac", "picc", "id", "bcd"; "?" for others. Static memory. */
 const char *scrip_profile_role_name(uint8_t role);
 
 #endif

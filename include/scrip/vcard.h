@@ -62,7 +62,7 @@ struct scrip_vcard_identity {
                                     there was a choice have 7 */
     uint8_t uid[7];            /**< uid_len bytes, the rest zero; all zero in scrip_vcard_make: a random one is chosen,
                                     starting 04 when it has 7 bytes */
-    bool genuine;              /**< Classic: answers those who know no key as the chip does, weaknesses included;
+    bool genuine;              /**< Classic, OTP: answers those who know no key as the chip does, weaknesses included;
                                     false: hardened (classic_card.h) */
     uint8_t storage;           /**< DESFire GetVersion storage byte; 0 in scrip_vcard_make: 8K (1A) */
     bool keep_pending_on_auth; /**< as in struct scrip_desfire_options */

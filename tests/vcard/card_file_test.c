@@ -1,5 +1,7 @@
 #include "check.h"
 #include <fcntl.h>
+#include <scrip/card_dump.h>
+#include <scrip/crc.h>
 #include <scrip/desfire_card.h>
 #include <scrip/posix.h>
 #include <scrip/vcard.h>
@@ -186,6 +188,149 @@ static void a_card_without_power_does_not_answer(void **state)
     scrip_vcard_close(card);
 }
 
+/* ---- families --------------------------------------------------------------------------------------------------- */
+
+static void every_family_is_made_opened_and_told_by_its_header(void **state)
+{
+    (void)state;
+    static const struct {
+        struct scrip_vcard_identity asked;
+        uint8_t uid_len;
+        bool storage;
+    } rows[] = {
+        {{.family = SCRIP_VCARD_DESFIRE, .generation = SCRIP_DESFIRE_EV2}, 7, false},
+        {{.family = SCRIP_VCARD_CLASSIC}, 4, true},
+        {{.family = SCRIP_VCARD_CLASSIC, .uid_len = 7, .genuine = true}, 7, true},
+        {{.family = SCRIP_VCARD_CLASSIC, .variant = SCRIP_VCARD_4K}, 4, true},
+        {{.family = SCRIP_VCARD_OTP}, 4, true},
+    };
+    static const uint8_t zeros[7];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct scrip_vcard_identity found = {0};
+        assert_ok(scrip_vcard_make(path, &rows[i].asked, error));
+        assert_ok(scrip_vcard_read_identity(path, &found));
+        assert_int_equal(found.family, rows[i].asked.family);
+        assert_int_equal(found.variant, rows[i].asked.variant);
+        assert_int_equal(found.genuine, rows[i].asked.genuine);
+        assert_int_equal(found.uid_len, rows[i].uid_len);
+        assert_memory_not_equal(found.uid, zeros, rows[i].uid_len);
+        assert_memory_equal(found.uid + found.uid_len, zeros, 7U - found.uid_len);
+        struct scrip_vcard *card = opened();
+        assert_int_equal(card->storage, rows[i].storage);
+        scrip_vcard_close(card);
+        unlink(path);
+    }
+    assert_ok(scrip_vcard_make(path, &EV3, error));
+}
+
+static void what_no_family_has_cannot_be_made(void **state)
+{
+    (void)state;
+    static const struct scrip_vcard_identity rows[] = {
+        {.family = 0},
+        {.family = 9},
+        {.family = SCRIP_VCARD_DESFIRE, .generation = 7},
+        {.family = SCRIP_VCARD_DESFIRE, .uid_len = 4},
+        {.family = SCRIP_VCARD_CLASSIC, .variant = 2},
+        {.family = SCRIP_VCARD_CLASSIC, .uid_len = 5},
+        {.family = SCRIP_VCARD_CLASSIC, .uid_len = 4, .uid = {0x88, 1, 2, 3}},
+        {.family = SCRIP_VCARD_CLASSIC, .uid_len = 7, .uid = {4, 1, 2, 0x88, 3, 4, 5}},
+        {.family = SCRIP_VCARD_OTP, .uid_len = 7},
+        {.family = SCRIP_VCARD_OTP, .uid_len = 4, .uid = {0x88, 1, 2, 3}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_status(scrip_vcard_make(path, &rows[i], error), SCRIP_E_ARGUMENT);
+        assert_int_equal(access(path, F_OK), -1);
+    }
+    assert_ok(scrip_vcard_make(path, &EV3, error));
+}
+
+static void a_storage_card_knows_no_apdus(void **state)
+{
+    (void)state;
+    static const uint8_t families[] = {SCRIP_VCARD_CLASSIC, SCRIP_VCARD_OTP};
+    uint8_t rapdu[16];
+    for (size_t i = 0; i < sizeof families; i++) {
+        const struct scrip_vcard_identity identity = {.family = families[i]};
+        struct scrip_buf rsp = SCRIP_BUF_OF(rapdu);
+        struct scrip_card_info info;
+        assert_ok(scrip_vcard_make(path, &identity, error));
+        struct scrip_vcard *card = opened();
+        assert_status(scrip_vcard_on(card, &info), SCRIP_E_UNSUPPORTED);
+        assert_status(scrip_vcard_apdu(card, scrip_bytes("\xFF\xCA\0\0\0", 5), &rsp), SCRIP_E_UNSUPPORTED);
+        assert_non_null(scrip_vcard_picc(card));
+        scrip_vcard_close(card);
+        unlink(path);
+    }
+    assert_ok(scrip_vcard_make(path, &EV3, error));
+}
+
+/* The first files had zeros where the length of the UID and the variant are now. */
+static void a_file_of_before_the_families_is_the_same_card(void **state)
+{
+    (void)state;
+    static const uint8_t header[] = {'s',  'c',  'r',  'i',  'p',  'c',  'r',  'd', 1, 0,    1,    2, 4,
+                                     0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x16, 3,   0, 0xDC, 0x05, 0, 0};
+    uint8_t page[SCRIP_NV_PAGE] = {0};
+    struct scrip_vcard_identity found = {0};
+    assert_ok(scrip_vcard_make(path, &EV3, error));
+    memcpy(page, header, sizeof header);
+    scrip_put_le32(page + 26, scrip_vcard_pages(&EV3));
+    memcpy(page + 30, "an12113", 7);
+    scrip_put_le32(page + 60, scrip_crc32(SCRIP_CRC32_START, scrip_bytes(page, 60)));
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fwrite(page, 1, sizeof page, file), sizeof page);
+    fclose(file);
+    assert_ok(scrip_vcard_read_identity(path, &found));
+    assert_int_equal(found.uid_len, 7);
+    assert_memory_equal(found.uid, EV3.uid, 7);
+    assert_string_equal(found.profile, "an12113");
+    assert_true(found.keep_pending_on_auth && found.end_session_on_0c && !found.genuine);
+    assert_int_equal(found.transaction_timer_ms, 1500);
+    struct scrip_vcard *card = opened();
+    assert_false(card->storage);
+    scrip_vcard_close(card);
+}
+
+/* ---- dumps ------------------------------------------------------------------------------------------------------ */
+
+static void a_card_made_from_a_dump_holds_it(void **state)
+{
+    (void)state;
+    static struct scrip_card_dump dump, found;
+    struct scrip_vcard_identity identity = {0};
+    memset(&dump, 0, sizeof dump);
+    dump.uid_len = 7;
+    memcpy(dump.uid, EV3.uid, 7);
+    dump.atqa[0] = 0x42;
+    dump.sak = 0x18;
+    dump.blocks = 256;
+    for (unsigned b = 1; b < 256; b++) {
+        memset(dump.data[b], (int)b, 16);
+        dump.known[b] = b == 255 ? 0x03C0 : 0xFFFF;
+    }
+    assert_ok(scrip_vcard_make_from(path, &dump, true, error));
+    assert_ok(scrip_vcard_read_identity(path, &identity));
+    assert_int_equal(identity.variant, SCRIP_VCARD_4K);
+    assert_true(identity.genuine);
+    assert_memory_equal(identity.uid, EV3.uid, 7);
+    assert_ok(scrip_vcard_dump(path, &found, error));
+    assert_int_equal(found.blocks, 256);
+    assert_memory_equal(found.data[1], dump.data[1], 254 * 16);
+    assert_hex(scrip_bytes(found.data[255], 16), "FFFFFFFFFFFF FFFFFFFF FFFFFFFFFFFF");
+    assert_hex(scrip_bytes(found.data[0], 10), "04112233445566 18 4200");
+}
+
+static void only_a_classic_card_has_a_dump(void **state)
+{
+    (void)state;
+    static struct scrip_card_dump dump;
+    assert_ok(scrip_vcard_make(path, &EV3, error));
+    assert_status(scrip_vcard_dump(path, &dump, error), SCRIP_E_UNSUPPORTED);
+    assert_non_null(strstr(error, "not a MIFARE Classic"));
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -199,6 +344,12 @@ int main(void)
         WITH_FOLDER(what_is_no_card_file_is_refused),
         cmocka_unit_test(a_card_in_memory_is_the_same_card),
         WITH_FOLDER(a_card_without_power_does_not_answer),
+        WITH_FOLDER(every_family_is_made_opened_and_told_by_its_header),
+        WITH_FOLDER(what_no_family_has_cannot_be_made),
+        WITH_FOLDER(a_storage_card_knows_no_apdus),
+        WITH_FOLDER(a_file_of_before_the_families_is_the_same_card),
+        WITH_FOLDER(a_card_made_from_a_dump_holds_it),
+        WITH_FOLDER(only_a_classic_card_has_a_dump),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

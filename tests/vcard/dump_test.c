@@ -26,6 +26,7 @@ static void random_card(uint64_t seed, uint16_t blocks, uint8_t uid_len)
     }
     uint8_t *block = dump.data[0];
     block[0] = 0x04;
+    block[3] = 0x30;
     memcpy(dump.uid, block, uid_len);
     dump.uid_len = uid_len;
     dump.sak = blocks == 64 ? 0x08 : 0x18;
@@ -203,7 +204,7 @@ static void what_is_no_dump_is_refused_with_a_reason(void **state)
         {SCRIP_DUMP_FLIPPER,
          FLIPPER "UID: 88 22 33 44\nATQA: 00 04\nSAK: 08\nMifare Classic type: 1K\n"
                  "Data format version: 2\n",
-         "does not begin with 88"},
+         "88 is no first byte"},
         {SCRIP_DUMP_FLIPPER, FLIPPER "SAK: 20\n", "line 4: the SAK"},
         {SCRIP_DUMP_FLIPPER, FLIPPER "Mifare Classic type: MINI\n", "only 1K and 4K"},
         {SCRIP_DUMP_FLIPPER, FLIPPER "Block 0:" ZEROS, "behind \"Mifare Classic type\""},
