@@ -90,6 +90,9 @@ enum scrip_status order_apply(struct scrip_ledger *ledger, struct order_row *ord
     if (cell.answer == SCRIP_ANSWER_REFUSE || cell.answer == SCRIP_ANSWER_MISSING) {
         return SCRIP_E_STATE;
     }
+    if (card == NULL && (cell.hold || cell.deny)) {
+        return SCRIP_E_STATE; /* an event that concerns no card can hold none */
+    }
     if (cell.hold) {
         SCRIP_TRY(card_mark_held(ledger, card, why, evidence));
     }

@@ -25,7 +25,7 @@ static const char *const sql[STORE_STATEMENT_COUNT] = {
 
 static struct sqlite_store *self(const struct store *store)
 {
-    return (struct sqlite_store *)(uintptr_t)store;
+    return (struct sqlite_store *)store;
 }
 
 static enum store_step step_of(int rc)

@@ -75,7 +75,7 @@ struct context {
 };
 
 /** Answer with a problem. Always SCRIP_OK, for `return problem(…)`. */
-enum scrip_status problem(struct context *context, enum scrip_problem problem, const char *detail);
+enum scrip_status problem(struct context *context, enum scrip_problem which, const char *detail);
 
 /** Answer with the problem that goes with one of our statuses.
  *  @param missing  what SCRIP_E_NOT_FOUND means here

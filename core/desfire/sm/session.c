@@ -153,7 +153,7 @@ static const struct scrip_sm_ops *ops_of(uint8_t sm)
         [SCRIP_DESFIRE_SM_EV2] = &scrip_sm_counted,
         [SCRIP_DESFIRE_SM_LRP] = &scrip_sm_counted,
     };
-    return sm < sizeof ops / sizeof *ops ? ops[sm] : NULL;
+    return sm < sizeof ops / sizeof ops[0] ? ops[sm] : NULL;
 }
 
 enum scrip_status scrip_desfire_sm_wrap_command(struct scrip_desfire_session *session,

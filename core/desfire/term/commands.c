@@ -19,10 +19,10 @@ static enum scrip_status ask_by_table(struct scrip_desfire_term *term, struct sc
     {                                                                                                                  \
         return ask_by_table(term, batch, cmd, NULL, 0);                                                                \
     }
-#define ONE_BYTE(name, cmd)                                                                                            \
-    enum scrip_status scrip_desfire_##name(struct scrip_desfire_term *term, struct scrip_batch *batch, uint8_t value)  \
+#define ONE_BYTE(name, param, cmd)                                                                                     \
+    enum scrip_status scrip_desfire_##name(struct scrip_desfire_term *term, struct scrip_batch *batch, uint8_t param)  \
     {                                                                                                                  \
-        return ask_by_table(term, batch, cmd, &value, 1);                                                              \
+        return ask_by_table(term, batch, cmd, &(param), 1);                                                            \
     }
 
 SIMPLE(get_file_ids, CMD_GET_FILE_IDS)
@@ -33,11 +33,11 @@ SIMPLE(get_df_names, CMD_GET_DF_NAMES)
 SIMPLE(get_free_memory, CMD_GET_FREE_MEMORY)
 SIMPLE(format_picc, CMD_FORMAT_PICC)
 SIMPLE(get_key_settings, CMD_GET_KEY_SETTINGS)
-ONE_BYTE(delete_file, CMD_DELETE_FILE)
-ONE_BYTE(get_file_settings, CMD_GET_FILE_SETTINGS)
-ONE_BYTE(get_file_counters, CMD_GET_FILE_COUNTERS)
-ONE_BYTE(clear_record_file, CMD_CLEAR_RECORD_FILE)
-ONE_BYTE(change_key_settings, CMD_CHANGE_KEY_SETTINGS)
+ONE_BYTE(delete_file, no, CMD_DELETE_FILE)
+ONE_BYTE(get_file_settings, no, CMD_GET_FILE_SETTINGS)
+ONE_BYTE(get_file_counters, no, CMD_GET_FILE_COUNTERS)
+ONE_BYTE(clear_record_file, no, CMD_CLEAR_RECORD_FILE)
+ONE_BYTE(change_key_settings, ks1, CMD_CHANGE_KEY_SETTINGS)
 
 enum scrip_status scrip_desfire_select_application(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                                    const uint8_t aid[3])
