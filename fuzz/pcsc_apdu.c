@@ -1,0 +1,176 @@
+/* rooms: pcsc */
+/* Anybody's pseudo-APDUs, transparent sessions included, at a reader whose chip answers anything at any length: hostile
+ * cards, and drivers that fail. What must hold: no crash, nothing written before or behind the answer, an answer whole
+ * or none, no block given without an authentication, and no key in what a trace may show.
+ *
+ * The input: one byte that chooses the card, one for the length of what the chip says, that, and then commands, each
+ * behind a byte of length. */
+#include <scrip/pcsc.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct table {
+    struct scrip_coupler coupler;
+    struct scrip_bytes says; /* what the chip says is made of this, over and over */
+    size_t at;
+    uint8_t sak;
+    struct scrip_pcsc pcsc;
+    uint8_t room[2048];
+};
+
+static void must(bool held)
+{
+    if (!held) {
+        abort();
+    }
+}
+
+static uint8_t next(struct table *t)
+{
+    return t->says.len != 0 ? t->says.at[t->at++ % t->says.len] : 0;
+}
+
+/* Mostly well, else one of the failures that a chip may report. */
+static enum scrip_status outcome(struct table *t)
+{
+    static const enum scrip_status failures[] = {
+        SCRIP_E_CARD,        SCRIP_E_TORN, SCRIP_E_NO_CARD, SCRIP_E_TIMEOUT,  SCRIP_E_MAC,
+        SCRIP_E_UNSUPPORTED, SCRIP_E_LINK, SCRIP_E_AUTH,    SCRIP_E_ARGUMENT, SCRIP_E_STATE};
+    const uint8_t how = next(t);
+    return how < 0xC0 ? SCRIP_OK : failures[how % (sizeof failures / sizeof failures[0])];
+}
+
+static enum scrip_status say(struct table *t, struct scrip_buf *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        SCRIP_TRY(scrip_buf_add_u8(out, next(t)));
+    }
+    return outcome(t);
+}
+
+static enum scrip_status find(struct scrip_coupler *coupler, uint32_t timeout_ms, struct scrip_target *target)
+{
+    struct table *t = (struct table *)coupler;
+    (void)timeout_ms;
+    *target = (struct scrip_target){.sak = t->sak, .uid_len = (uint8_t)(4 + next(t) % 3 * 3)};
+    target->ats_len = next(t) % (sizeof target->ats + 1);
+    for (size_t i = 0; i < target->ats_len; i++) {
+        target->ats[i] = next(t);
+    }
+    return SCRIP_OK;
+}
+
+static enum scrip_status again(struct scrip_coupler *coupler)
+{
+    return outcome((struct table *)coupler);
+}
+
+static enum scrip_status apdu(struct scrip_coupler *coupler, struct scrip_bytes command, struct scrip_buf *response)
+{
+    (void)command;
+    return say((struct table *)coupler, response, next((struct table *)coupler) * 3U);
+}
+
+/* A driver keeps its own rules: 16 bytes for READ, none for the rest. */
+static enum scrip_status mifare(struct scrip_coupler *coupler, struct scrip_bytes command, struct scrip_buf *response)
+{
+    must(command.len >= 2 && command.len <= 18);
+    return say((struct table *)coupler, response, command.at[0] == 0x30 ? 16 : 0);
+}
+
+static enum scrip_status raw(struct scrip_coupler *coupler, const struct scrip_coupler_raw *how, struct scrip_bytes tx,
+                             struct scrip_buf *rx, uint8_t *last_bits)
+{
+    struct table *t = (struct table *)coupler;
+    must(how->last_bits < 8 && how->timeout_us <= 5000000 && tx.len != 0);
+    *last_bits = next(t) % 8;
+    return say(t, rx, next(t) + (tx.at[0] == 0x30 ? 18U : 0U));
+}
+
+static enum scrip_status power(struct scrip_coupler *coupler, bool on)
+{
+    (void)on;
+    return next((struct table *)coupler) == 0xFF ? SCRIP_E_LINK : SCRIP_OK;
+}
+
+static enum scrip_status direct(void *ctx, struct scrip_bytes command, struct scrip_buf *response)
+{
+    must(command.len >= 2 && command.at[0] == 0xD4);
+    return say(ctx, response, next(ctx));
+}
+
+/* No run of six bytes of what was to be hidden is left. */
+static void hidden(struct scrip_bytes command)
+{
+    uint8_t shown[256];
+    memcpy(shown, command.at, command.len);
+    if (command.len < 5 || command.at[0] != 0xFF) {
+        must(!scrip_pcsc_redact(shown, command.len) && memcmp(shown, command.at, command.len) == 0);
+        return;
+    }
+    (void)scrip_pcsc_redact(shown, command.len);
+    must(memcmp(shown, command.at, 4) == 0);
+    for (size_t i = 5; command.at[1] == 0x82 && command.len == 5U + command.at[4] && i < command.len; i++) {
+        must(shown[i] == 0);
+    }
+    (void)scrip_pcsc_redact(shown, command.len);
+}
+
+static void command_run(struct table *t, struct scrip_bytes command)
+{
+    static const uint8_t canary[] = {0xCA, 0x4A, 0x27, 0x00};
+    struct scrip_buf out = scrip_buf(t->room, next(t) % 8 == 0 ? 4U + next(t) : sizeof t->room - sizeof canary);
+    const bool authenticated = t->pcsc.authenticated;
+    memcpy(t->room, canary, sizeof canary);
+    memcpy(t->room + out.cap, canary, sizeof canary);
+    out.len = sizeof canary;
+    const enum scrip_status status = scrip_pcsc_apdu(&t->pcsc, command, &out);
+    must(memcmp(t->room, canary, sizeof canary) == 0);
+    must(out.cap + sizeof canary > sizeof t->room || memcmp(t->room + out.cap, canary, sizeof canary) == 0);
+    must(status == SCRIP_OK ? out.len >= sizeof canary + 2 || command.at[0] != 0xFF : true);
+    must(status == SCRIP_OK || out.len == sizeof canary || command.at[0] != 0xFF);
+    if (status == SCRIP_OK && command.len > 1 && command.at[0] == 0xFF && command.at[1] == 0xB0) {
+        must(authenticated || out.len == sizeof canary + 2);
+    }
+    hidden(command);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct scrip_coupler_ops ops = {
+        .find = find, .again = again, .apdu = apdu, .mifare = mifare, .raw = raw, .power = power};
+    static const uint8_t saks[] = {0x08, 0x18, 0x09, 0x00, 0x20, 0x28, 0x10, 0xFF};
+    static struct table t;
+    struct scrip_bytes left = scrip_bytes(data, size);
+    struct scrip_bytes head;
+    struct scrip_card_info info;
+    t = (struct table){.coupler = {.ops = &ops}};
+    if (scrip_bytes_take(&left, 2, &head) != SCRIP_OK) {
+        return 0;
+    }
+    t.sak = saks[head.at[0] % sizeof saks];
+    t.says = scrip_bytes_head(left, head.at[1]);
+    left = scrip_bytes_from(left, t.says.len);
+    scrip_pcsc_init(&t.pcsc, &t.coupler);
+    if ((head.at[0] & 0x80) != 0) {
+        t.pcsc.direct = direct;
+        t.pcsc.direct_ctx = &t;
+    }
+    while (scrip_bytes_take(&left, 1, &head) == SCRIP_OK) {
+        const struct scrip_bytes command = scrip_bytes_head(left, head.at[0]);
+        left = scrip_bytes_from(left, command.len);
+        if (!t.pcsc.present) {
+            must(scrip_pcsc_connect(&t.pcsc, 0, &info) == SCRIP_OK && info.ats_len <= sizeof info.ats);
+        }
+        if (command.len != 0) {
+            command_run(&t, command);
+        }
+    }
+    scrip_pcsc_off(&t.pcsc);
+    for (size_t i = 0; i < sizeof t.pcsc.keys; i++) {
+        must(((const uint8_t *)t.pcsc.keys)[i] == 0);
+    }
+    return 0;
+}
