@@ -58,7 +58,7 @@ struct scrip_desfire_protection {
     bool settings;      /**< D40: enciphered although it is no file command (ChangeKeySettings, ChangeFileSettings) */
     bool own_checksums; /**< ChangeKey: D40 and EV1 add no CRC of their own to the data, only padding */
     bool unknown_len;   /**< a read of length 0: enciphered D40/EV1 responses are padded 80 00..; SetConfiguration
-                             of an ATS: so is the EV1 command */
+                             of an ATS: so is the command */
     bool no_mac_back;   /**< a success answered without MAC (ChangeKey of the own key, RollKeySet) */
     bool data_back;     /**< the response carries data (false: status only, so EV1 can run ahead) */
     uint16_t back_len;  /**< host: plain bytes of the response when known beforehand, else 0: then LRP cannot run ahead

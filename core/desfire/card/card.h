@@ -224,7 +224,7 @@ size_t app_name_entry_len(struct scrip_desfire_card *card, size_t n);
 
 /* ---- config.c ---- */
 
-/* SetConfiguration option whose data is of any length: under EV1 messaging its padding is 80 00.. */
+/* SetConfiguration option whose data is of any length: under D40 and EV1 messaging its padding is 80 00.. */
 #define CONFIG_ATS       0x02U
 
 /* Flags of option 00. */

@@ -65,7 +65,7 @@ static struct scrip_sm_closing closing_of(const struct scrip_desfire_protection 
     return (struct scrip_sm_closing){
         .sum = {.state = SCRIP_CRC16_START, .len = 2},
         .no_sum = !response && protection->own_checksums,
-        .marked = response && protection->unknown_len,
+        .marked = protection->unknown_len,
         .data_len = data_len,
     };
 }
