@@ -71,29 +71,35 @@ struct scrip_pcd_4 {
     const struct scrip_radio *radio; /* borrowed */
     struct scrip_target *target;     /**< borrowed; its ATS is filled in */
     uint16_t fsc;                    /* what the card can take */
-    uint8_t cid;                     /* 0xFF: none */
-    uint8_t block;                   /* the reader's block number */
+    uint8_t cid;
+    bool has_cid;  /* every block carries it */
+    uint8_t block; /* the reader's block number */
     uint8_t fwi;
-    bool has_cid;
-    struct scrip_frame tx, rx; /* room for blocks */
+    uint8_t rate_to, rate_from; /* enum scrip_rate */
+    uint32_t timeout_us;        /* for the next answer */
+    struct scrip_frame tx, rx;  /* room for blocks */
 };
 
-/** RATS, and PPS to the highest rate that both sides can, where `fastest` is above SCRIP_RATE_106.
- *  @param cid      0..14: card identifier, used when the card supports it
+/** RATS, and PPS to the highest rate that both sides can, where `fastest` is above SCRIP_RATE_106. Nothing is repeated
+ *  of RATS, since a card takes it but once: after a failure find or wake the card again.
+ *  @param cid      0..14: card identifier; above 0 it goes into every block when the card supports that
  *  @param fastest  enum scrip_rate that the radio should go up to
- *  @return SCRIP_OK; SCRIP_E_NO_CARD: no answer; SCRIP_E_MAC, SCRIP_E_FORMAT: no ATS; SCRIP_E_LINK */
+ *  @return SCRIP_OK; SCRIP_E_NO_CARD: no answer; SCRIP_E_MAC: a damaged one; SCRIP_E_FORMAT: no ATS, or one of more
+ * than 33 bytes; SCRIP_E_ARGUMENT: no such cid or rate, or frames of less than 16 bytes; SCRIP_E_LINK */
 enum scrip_status scrip_pcd_4_begin(struct scrip_pcd_4 *pcd, const struct scrip_radio *radio,
                                     struct scrip_target *target, uint8_t cid, uint8_t fastest);
 
-/** One command, one response: I-blocks, chaining, waiting time extension, error recovery (two retries).
+/** One command, one response: I-blocks, chaining, waiting time extension, error recovery (two retries; the card is
+ *  deselected when they do not help).
  *  @return SCRIP_OK; SCRIP_E_TORN: the card went away, or made no sense, after a block of the command was sent;
- *          SCRIP_E_SPACE: the response does not fit; SCRIP_E_LINK */
+ *          SCRIP_E_SPACE: the response does not fit, and the card is ready for the next command; SCRIP_E_LINK */
 enum scrip_status scrip_pcd_4_exchange(struct scrip_pcd_4 *pcd, struct scrip_bytes command, struct scrip_buf *response);
 
 /** Is the card still there? R(NAK) and its answer. @return SCRIP_OK; SCRIP_E_NO_CARD; SCRIP_E_LINK */
 enum scrip_status scrip_pcd_4_check(struct scrip_pcd_4 *pcd);
 
-/** S(DESELECT): the card goes to HALT. @return SCRIP_OK; SCRIP_E_NO_CARD: it did not answer; SCRIP_E_LINK */
+/** S(DESELECT): the card goes to HALT, and the radio back to 106 kbit/s.
+ *  @return SCRIP_OK; SCRIP_E_NO_CARD: it did not answer; SCRIP_E_LINK */
 enum scrip_status scrip_pcd_4_deselect(struct scrip_pcd_4 *pcd);
 
 #endif

@@ -91,9 +91,13 @@ struct scrip_picc_app {
     /** Power comes or goes; when it comes, fill in uid, uid_len, atqa, sak and the ATS with its length byte (33 bytes
      *  of room). @return as scrip_picc_ops.power */
     enum scrip_status (*power)(void *ctx, bool on, struct scrip_picc_a *a, uint8_t ats[33]);
-    /** Answer a command. `busy_us` may be set to what it costs: above the frame waiting time the card asks for more
-     *  (S(WTX)) first. @return SCRIP_OK; SCRIP_E_NV: power was lost */
+    /** Answer a command. `busy_us` is 0 and may be set to what it costs: above the frame waiting time the card asks for
+     *  more (S(WTX)) first. @return SCRIP_OK; SCRIP_E_NV: power was lost. After anything but SCRIP_OK the card is
+     * silent until the next power */
     enum scrip_status (*apdu)(void *ctx, struct scrip_bytes command, struct scrip_buf *response, uint32_t *busy_us);
+    /** S(DESELECT): sessions and whatever else is volatile go; uid stays as it is. May be NULL.
+     *  @return as scrip_picc_ops.power */
+    enum scrip_status (*deselect)(void *ctx);
 };
 
 /** A card of part 4. Fields private but for `picc`, which goes into a field. */
@@ -108,18 +112,22 @@ struct scrip_picc_4 {
     uint8_t ats[33];
     uint16_t fsd;     /* what the reader can take */
     uint16_t fsc;     /* what the card takes */
-    uint8_t cid;      /* 0xFF: none was assigned */
+    uint8_t cid;      /* given by RATS */
+    bool takes_cid;   /* the ATS says that CID is supported */
+    bool with_cid;    /* the block that is answered has one */
     uint8_t block;    /* the card's block number */
     uint8_t stage;    /* private to picc_4.c */
+    uint8_t last;     /* PCB of the block sent last, for R(NAK); 0: none yet */
+    uint8_t ta;       /* rates that the ATS offers */
     uint8_t rate_in;  /* reader to card, enum scrip_rate */
     uint8_t rate_out; /* card to reader */
     uint8_t fwi;
     uint8_t wtxm;
-    uint32_t busy_us;
-    struct scrip_frame last; /* the block sent last, for R(NAK) */
+    uint32_t busy_us; /* work that is left */
 };
 
-/** @param command, response  memory for one command and one response, as large as the longest; borrowed */
+/** A card without power. Commands longer than `command` are not acknowledged to their end.
+ *  @param command, response  memory for one command and one response, as large as the longest; borrowed */
 void scrip_picc_4_init(struct scrip_picc_4 *card, const struct scrip_picc_app *app, struct scrip_buf command,
                        struct scrip_buf response);
 
