@@ -9,7 +9,8 @@
 #include <string.h>
 
 static const struct vector_kind *const PARTS[] = {
-    VECTORS_CRYPTO, VECTORS_D40, VECTORS_EV1, VECTORS_EV2, VECTORS_LRP, VECTORS_TMAC, VECTORS_CARD, VECTORS_E2E,
+    VECTORS_CRYPTO, VECTORS_D40, VECTORS_EV1,     VECTORS_EV2, VECTORS_LRP,     VECTORS_TMAC,
+    VECTORS_CARD,   VECTORS_E2E, VECTORS_CLASSIC, VECTORS_AIR, VECTORS_STORAGE,
 };
 
 static const struct vector_kind *kind_of(const char *algorithm)
@@ -27,7 +28,8 @@ static const struct vector_kind *kind_of(const char *algorithm)
 /* The members a vector has besides `in` and `out`, all of them text. */
 static bool known_member(const char *name)
 {
-    static const char *const names[] = {"id", "algorithm", "origin", "source", "in", "out", "note"};
+    static const char *const names[] = {"id", "algorithm", "group", "origin", "source",
+                                        "in", "out",       "note",  "inputs", "outputs"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], name) == 0) {
             return true;
@@ -68,24 +70,32 @@ static bool run(struct vector *v, const struct vector_kind *kind)
     return true;
 }
 
+/* A member that goes by one name in some files and by another in others. */
+static json_t *either(json_t *vector, const char *name, const char *other)
+{
+    json_t *value = json_object_get(vector, name);
+    return value != NULL ? value : json_object_get(vector, other);
+}
+
 /* Check one; the reason of a failure is in v->why. */
 static bool check(struct vector *v, json_t *vector)
 {
-    const char *algorithm = json_string_value(json_object_get(vector, "algorithm"));
+    const char *algorithm = json_string_value(either(vector, "algorithm", "group"));
     const struct vector_kind *kind = algorithm == NULL ? NULL : kind_of(algorithm);
     const char *odd = check_members(vector);
+    json_t *in = either(vector, "in", "inputs");
+    json_t *out = either(vector, "out", "outputs");
 
     v->used = 0;
-    if (kind == NULL || odd != NULL || !json_is_object(json_object_get(vector, "in")) ||
-        !json_is_object(json_object_get(vector, "out"))) {
+    if (kind == NULL || odd != NULL || !json_is_object(in) || !json_is_object(out)) {
         (void)snprintf(v->why, sizeof v->why, "%s",
                        odd != NULL    ? odd
                        : kind == NULL ? "unknown algorithm"
                                       : "no in or out");
         return false;
     }
-    v->in = json_copy(json_object_get(vector, "in"));
-    v->out = json_copy(json_object_get(vector, "out"));
+    v->in = json_copy(in);
+    v->out = json_copy(out);
     const bool passed = run(v, kind);
     json_decref(v->in);
     json_decref(v->out);

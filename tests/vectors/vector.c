@@ -14,9 +14,9 @@ void vector_fail(struct vector *v, const char *format, ...)
 
 static int nibble(char c)
 {
-    static const char digits[] = "0123456789ABCDEF";
+    static const char digits[] = "0123456789ABCDEF0123456789abcdef";
     const char *at = c == '\0' ? NULL : strchr(digits, c);
-    return at == NULL ? -1 : (int)(at - digits);
+    return at == NULL ? -1 : (int)((at - digits) % 16);
 }
 
 struct scrip_bytes vector_hex(struct vector *v, const char *what, const char *hex)
@@ -31,7 +31,7 @@ struct scrip_bytes vector_hex(struct vector *v, const char *what, const char *he
         const int high = nibble(hex[2 * i]);
         const int low = nibble(hex[2 * i + 1]);
         if (high < 0 || low < 0) {
-            vector_fail(v, "%s: not upper-case hex", what);
+            vector_fail(v, "%s: not hex", what);
         }
         at[i] = (uint8_t)(high << 4 | low);
     }

@@ -37,6 +37,9 @@ extern const struct vector_kind VECTORS_LRP[];
 extern const struct vector_kind VECTORS_TMAC[];
 extern const struct vector_kind VECTORS_CARD[];
 extern const struct vector_kind VECTORS_E2E[];
+extern const struct vector_kind VECTORS_CLASSIC[];
+extern const struct vector_kind VECTORS_AIR[];
+extern const struct vector_kind VECTORS_STORAGE[];
 
 /** Fail the vector; does not return. */
 _Noreturn void vector_fail(struct vector *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
