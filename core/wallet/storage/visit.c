@@ -171,6 +171,15 @@ static enum scrip_status refused(struct scrip_purse_job *job, uint16_t sw)
 
 static enum scrip_status opened(struct scrip_purse_job *job);
 
+/* The transport key opens. A sector whose torn trailer happens to begin with it gives no block away. */
+static enum scrip_status probed(struct scrip_purse_job *job, const struct scrip_replies *replies)
+{
+    const struct scrip_desfire_failure own = job->result.failure;
+    job->result.blank = visit_take_copies(job, replies, REPLY_COPIES) == SCRIP_OK;
+    job->result.failure = own;
+    return job->result.blank ? SCRIP_E_NOT_FOUND : SCRIP_E_AUTH;
+}
+
 static enum scrip_status take_open(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
     const struct visit *visit = visit_of(job);
@@ -189,8 +198,7 @@ static enum scrip_status take_open(struct scrip_purse_job *job, const struct scr
         return status;
     }
     if (visit->openers[visit->opener].probe) {
-        job->result.blank = true;
-        return SCRIP_E_NOT_FOUND;
+        return probed(job, replies);
     }
     SCRIP_TRY(visit_take_copies(job, replies, REPLY_COPIES));
     return opened(job);

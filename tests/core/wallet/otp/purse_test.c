@@ -1,0 +1,243 @@
+/* The one-time wallet as a purse: sold, spent, refused. */
+#include "bench.h"
+
+static struct ob bench;
+
+static const struct scrip_purse_result *result(void)
+{
+    return &bench.sb.job.result;
+}
+
+static void a_card_is_sold_and_spent_to_nothing(void **state)
+{
+    struct ob *b = &bench;
+    (void)state;
+    ob_sold(b, 10, 500);
+    assert_int_equal(result()->balance, 5000);
+    assert_true(result()->committed);
+    for (int32_t left = 5000; left > 0; left -= 500) {
+        assert_int_equal(ob_balance(b), left);
+        assert_ok(ob_tap(b, SCRIP_PURSE_DEBIT, 500));
+        assert_int_equal(result()->outcome, SCRIP_OUTCOME_ACCEPTED);
+        assert_int_equal(result()->balance_before, left);
+        assert_int_equal(result()->balance, left - 500);
+        assert_true(result()->committed);
+        assert_false(result()->commit_open);
+    }
+    assert_int_equal(ob_used(b), 500);
+    (void)ob_tap(b, SCRIP_PURSE_DEBIT, 10);
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
+    assert_status(result()->status, SCRIP_E_FUNDS);
+    ob_free(b);
+}
+
+static void the_amount_may_say_what_the_units_do_not(void **state)
+{
+    struct ob *b = &bench;
+    (void)state;
+    ob_fresh(b, 25, 0);
+    assert_ok(ob_tap(b, SCRIP_PURSE_PERSONALISE, 1000));
+    assert_int_equal(ob_balance(b), 1000);
+    b->sb.purse.unit = 0; /* a gate need not know them */
+    assert_ok(ob_tap(b, SCRIP_PURSE_DEBIT, 75));
+    assert_int_equal(ob_used(b), 3);
+    ob_free(b);
+}
+
+static void what_the_card_cannot_do_is_refused_before_it_is_touched(void **state)
+{
+    static const enum scrip_purse_operation cannot[] = {SCRIP_PURSE_CREDIT, SCRIP_PURSE_HISTORY, SCRIP_PURSE_REKEY,
+                                                        SCRIP_PURSE_FORCE_INIT};
+    struct ob *b = &bench;
+    (void)state;
+    ob_sold(b, 10, 500);
+    for (size_t i = 0; i < sizeof cannot / sizeof cannot[0]; i++) {
+        assert_status(ob_tap(b, cannot[i], 10), SCRIP_E_UNSUPPORTED);
+        assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
+        assert_int_equal(b->sb.apdus, 0);
+    }
+    assert_int_equal(ob_balance(b), 5000);
+    ob_free(b);
+}
+
+static void an_amount_that_is_no_multiple_takes_nothing(void **state)
+{
+    struct ob *b = &bench;
+    (void)state;
+    ob_sold(b, 10, 500);
+    (void)ob_tap(b, SCRIP_PURSE_DEBIT, 15);
+    assert_status(result()->status, SCRIP_E_UNIT);
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
+    assert_int_equal(b->sb.journal.last, 0);
+    b->sb.purse.unit = 0; /* then the card says so */
+    (void)ob_tap(b, SCRIP_PURSE_DEBIT, 15);
+    assert_status(result()->status, SCRIP_E_CARD);
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
+    assert_false(result()->commit_open);
+    unsigned open = 0;
+    assert_int_equal(ob_taken(b, &open), 0);
+    assert_int_equal(open, 0); /* its line is void */
+    assert_int_equal(ob_balance(b), 5000);
+    ob_free(b);
+}
+
+static void a_blank_card_a_foreign_one_and_one_without_face_value_are_told_apart(void **state)
+{
+    struct ob *b = &bench;
+    (void)state;
+    ob_fresh(b, 10, 500);
+    assert_status(ob_tap(b, SCRIP_PURSE_BALANCE, 0), SCRIP_E_NOT_FOUND);
+    assert_true(result()->blank);
+    assert_ok(ob_tap(b, SCRIP_PURSE_PERSONALISE, 0));
+    b->sb.version = 7; /* other keys */
+    assert_status(ob_tap(b, SCRIP_PURSE_DEBIT, 10), SCRIP_E_AUTH);
+    assert_false(result()->blank);
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
+    assert_status(ob_tap(b, SCRIP_PURSE_PERSONALISE, 0), SCRIP_E_AUTH);
+    ob_free(b);
+}
+
+static void a_gate_needs_the_pay_key_alone(void **state)
+{
+    struct ob *b = &bench;
+    (void)state;
+    ob_sold(b, 10, 500);
+    b->sb.request.keys = (struct scrip_purse_keys){&b->sb, sb_gate_key};
+    assert_ok(ob_tap(b, SCRIP_PURSE_DEBIT, 20));
+    assert_int_equal(ob_balance(b), 4980);
+    ob_free(b);
+}
+
+static void a_personalisation_that_makes_no_sense_is_refused_before_the_card(void **state)
+{
+    static const struct {
+        uint32_t unit;
+        uint16_t units;
+        int32_t amount;
+        enum scrip_status status;
+    } rows[] = {
+        {0, 500, 0, SCRIP_E_ARGUMENT},  {10, 0, 0, SCRIP_E_LIMIT},        {10, 6001, 0, SCRIP_E_LIMIT},
+        {10, 0, 60010, SCRIP_E_LIMIT},  {10, 0, 1005, SCRIP_E_UNIT},      {10, 500, 4000, SCRIP_E_ARGUMENT},
+        {10, 0, -10, SCRIP_E_ARGUMENT}, {357914, 6001, 0, SCRIP_E_LIMIT}, {400000, 6000, 0, SCRIP_E_LIMIT},
+    };
+    struct ob *b = &bench;
+    (void)state;
+    ob_fresh(b, 0, 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        b->sb.purse.unit = rows[i].unit;
+        b->sb.purse.units = rows[i].units;
+        assert_status(ob_tap(b, SCRIP_PURSE_PERSONALISE, rows[i].amount), rows[i].status);
+        assert_int_equal(b->sb.apdus, 0);
+    }
+    ob_free(b);
+}
+
+static void a_card_is_personalised_once_and_again_only_the_same_while_it_is_whole(void **state)
+{
+    struct ob *b = &bench;
+    (void)state;
+    ob_sold(b, 10, 500);
+    const unsigned writes = b->tear.writes;
+    assert_ok(ob_tap(b, SCRIP_PURSE_PERSONALISE, 0)); /* its end was not seen */
+    assert_int_equal(b->tear.writes, writes);
+    b->sb.purse.units = 600;
+    assert_status(ob_tap(b, SCRIP_PURSE_PERSONALISE, 0), SCRIP_E_EXISTS);
+    b->sb.purse.units = 500;
+    assert_ok(ob_tap(b, SCRIP_PURSE_DEBIT, 10));
+    assert_status(ob_tap(b, SCRIP_PURSE_PERSONALISE, 0), SCRIP_E_EXISTS);
+    assert_int_equal(ob_balance(b), 4990);
+    ob_free(b);
+}
+
+static void a_mifare_classic_is_not_taken_for_one(void **state)
+{
+    struct sb *b = &bench.sb;
+    uint8_t before[sizeof b->pages];
+    (void)state;
+    sb_fresh(b, "otp", "01020304", false);
+    b->purse.unit = 10;
+    b->purse.units = 500;
+    memcpy(before, b->pages, sizeof before);
+    assert_status(ob_tap(&bench, SCRIP_PURSE_PERSONALISE, 0), SCRIP_E_UNSUPPORTED);
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
+    assert_memory_equal(before, b->pages, sizeof before);
+    sb_free(b);
+}
+
+static void the_passwords_of_a_sold_card_open_and_allow_what_the_page_says(void **state)
+{
+    struct ob *b = &bench;
+    uint8_t block[16];
+    struct scrip_classic_trailer trailer;
+    struct scrip_classic_access access;
+    (void)state;
+    ob_sold(b, 10, 500);
+    memcpy(block, b->memory.at + 3 * SCRIP_NV_PAGE, sizeof block);
+    scrip_classic_trailer_get(block, &trailer);
+    assert_ok(scrip_classic_access_get(trailer.access, &access));
+    assert_true(scrip_classic_key_b_usable(access.group[3]));
+    for (unsigned key = 0; key < 2; key++) {
+        assert_true(scrip_classic_may(access.group[1], SCRIP_CLASSIC_MAY_READ, key == 1));
+        assert_true(scrip_classic_may(access.group[1], SCRIP_CLASSIC_MAY_DECREMENT, key == 1));
+        assert_false(scrip_classic_may(access.group[1], SCRIP_CLASSIC_MAY_WRITE, key == 1));
+        assert_false(scrip_classic_may(access.group[1], SCRIP_CLASSIC_MAY_INCREMENT, key == 1));
+        assert_false(scrip_classic_may(access.group[3], SCRIP_CLASSIC_MAY_READ_KEY_B, key == 1));
+    }
+    assert_memory_not_equal(trailer.key_a, trailer.key_b, sizeof trailer.key_a);
+    ob_free(b);
+}
+
+static void a_cell_that_does_not_take_its_bit_costs_nothing(void **state)
+{
+    struct ob *b = &bench;
+    unsigned open = 0;
+    (void)state;
+    ob_sold(b, 10, 500);
+    b->tear.stuck_page = 16;
+    b->tear.stuck_bit = 1;
+    assert_status(ob_tap(b, SCRIP_PURSE_DEBIT, 20), SCRIP_E_CARD);
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
+    assert_status(result()->status, SCRIP_E_CARD);
+    assert_int_equal(ob_taken(b, &open), 0);
+    assert_int_equal(open, 0);
+    assert_int_equal(ob_balance(b), 5000);
+    ob_free(b);
+}
+
+static void a_card_that_another_terminal_spent_from_in_between_leaves_the_line_to_the_issuer(void **state)
+{
+    struct ob *b = &bench;
+    unsigned open = 0;
+    (void)state;
+    ob_sold(b, 10, 500);
+    b->sb.cut_after = 4; /* the subtraction is answered to nobody */
+    (void)ob_tap(b, SCRIP_PURSE_DEBIT, 20);
+    assert_true(result()->commit_open);
+    ob_power_back(b);
+    b->memory.at[16 * SCRIP_NV_PAGE] |= 0x80; /* elsewhere: 60 more */
+    (void)ob_tap(b, SCRIP_PURSE_RECOVER, 0);
+    assert_status(result()->status, SCRIP_E_WAIT);
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_ASK_AGAIN);
+    (void)ob_taken(b, &open);
+    assert_int_equal(open, 1);
+    ob_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_card_is_sold_and_spent_to_nothing),
+        cmocka_unit_test(the_amount_may_say_what_the_units_do_not),
+        cmocka_unit_test(what_the_card_cannot_do_is_refused_before_it_is_touched),
+        cmocka_unit_test(an_amount_that_is_no_multiple_takes_nothing),
+        cmocka_unit_test(a_blank_card_a_foreign_one_and_one_without_face_value_are_told_apart),
+        cmocka_unit_test(a_gate_needs_the_pay_key_alone),
+        cmocka_unit_test(a_personalisation_that_makes_no_sense_is_refused_before_the_card),
+        cmocka_unit_test(a_card_is_personalised_once_and_again_only_the_same_while_it_is_whole),
+        cmocka_unit_test(a_mifare_classic_is_not_taken_for_one),
+        cmocka_unit_test(the_passwords_of_a_sold_card_open_and_allow_what_the_page_says),
+        cmocka_unit_test(a_cell_that_does_not_take_its_bit_costs_nothing),
+        cmocka_unit_test(a_card_that_another_terminal_spent_from_in_between_leaves_the_line_to_the_issuer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
