@@ -48,7 +48,7 @@ enum scrip_status scrip_otp_deduct(const struct scrip_otp_face *face, uint16_t u
 {
     const uint32_t units = amount / face->unit;
     if (amount % face->unit != 0) {
-        return SCRIP_E_ARGUMENT;
+        return SCRIP_E_UNIT;
     }
     if (used > face->units || units > (uint32_t)(face->units - used)) {
         return SCRIP_E_FUNDS;

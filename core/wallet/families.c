@@ -1,8 +1,8 @@
 /* The families of this program, in the order in which a card is tried. */
 #include <scrip/wallet.h>
 
-static const struct scrip_purse_family *const families[] = {&scrip_purse_desfire, &scrip_purse_native,
-                                                            &scrip_purse_bcd};
+static const struct scrip_purse_family *const families[] = {&scrip_purse_desfire, &scrip_purse_native, &scrip_purse_bcd,
+                                                            &scrip_purse_otp};
 
 const struct scrip_purse_family *scrip_purse_family_at(size_t i)
 {

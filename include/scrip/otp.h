@@ -41,7 +41,7 @@ int32_t scrip_otp_balance(const struct scrip_otp_face *face, uint16_t used);
 /** The bit to program for a deduction.
  *  @param amount  minor units; 0 is legal and programs nothing
  *  @param next    the unit bit: used plus amount / U
- *  @return SCRIP_OK; SCRIP_E_ARGUMENT: no multiple of U; SCRIP_E_FUNDS: more than is left */
+ *  @return SCRIP_OK; SCRIP_E_UNIT: no multiple of U; SCRIP_E_FUNDS: more than is left */
 enum scrip_status scrip_otp_deduct(const struct scrip_otp_face *face, uint16_t used, uint32_t amount, uint16_t *next);
 
 #endif

@@ -23,7 +23,7 @@ static void it_is_selected_as_a_classic_1k_with_four_sectors(void **state)
 
 static void nothing_is_done_before_authentication_or_with_a_wrong_key(void **state)
 {
-    static const uint8_t codes[] = {0x30, 0xA0, 0xB0, 0xC0, 0xC1, 0xC2, 0x40, 0x00};
+    static const uint8_t codes[] = {0x30, 0xA0, 0xB0, 0xC0, 0xC1, 0xC2, 0x40};
     struct bench *b = &bench;
     (void)state;
     given_blank(b);

@@ -94,6 +94,7 @@ static int32_t pay(struct ob *b)
         if (paid != 0) {
             return paid;
         }
+        assert_int_equal(result->outcome, SCRIP_OUTCOME_ASK_AGAIN);
     }
     fail_msg("never accepted");
     return 0;
@@ -118,9 +119,11 @@ static bool one_debit(enum fault fault, unsigned n)
     (void)ob_tap(b, SCRIP_PURSE_DEBIT, FARE);
     const bool accepted = b->sb.job.result.outcome == SCRIP_OUTCOME_ACCEPTED;
     const bool hit = struck(b, fault, n);
-    if (!accepted && b->sb.job.result.outcome != SCRIP_OUTCOME_ASK_AGAIN) {
-        print_message("fault %d at %u: %s, status %s, sw %04X ins %02X\n", fault, n,
-                 scrip_outcome_name(b->sb.job.result.outcome), scrip_status_name(b->sb.job.result.status), b->sb.job.result.failure.sw, b->sb.job.result.failure.cmd);
+    /* Silence after an operand is success: one that is lost is found out by the refusal of what follows. */
+    if (b->sb.job.result.outcome == SCRIP_OUTCOME_DECLINED) {
+        assert_int_equal(fault, FRAME_LOST);
+        assert_int_equal(ob_used(b), 0);
+        assert_false(b->sb.job.result.commit_open);
     }
     ob_power_back(b);
     check_bounds(b, accepted ? FARE : 0);
@@ -145,7 +148,7 @@ static void a_torn_debit_happens_once(void **state)
         cases += n - 1;
     }
     print_message("%u torn visits\n", cases);
-    assert_true(cases > 60);
+    assert_true(cases > 40);
 }
 
 /* A second fault while the first is being settled. */
@@ -189,7 +192,7 @@ static void a_debit_torn_twice_happens_once(void **state)
         }
     }
     print_message("%u pairs\n", cases);
-    assert_true(cases > 1000);
+    assert_true(cases > 500);
 }
 
 /* ---- personalisation ---- */

@@ -1,0 +1,118 @@
+/* The debit, and how its outcome is decided: by content, never by what was sent.
+ *
+ * The intent is durable before the subtraction leaves. The card programs one bit, so the balance is the old or the new
+ * one, and the address that waits for its TRANSFER dies with the session: what a new authentication shows is final. A
+ * card that is gone leaves an intent for the next visit. */
+#include "visit.h"
+#include <scrip/pcsc.h>
+
+enum scrip_status otp_spend(struct scrip_purse_job *job)
+{
+    struct otp_visit *visit = otp_visit_of(job);
+    const struct scrip_purse_request *request = job->request;
+    if (job->operation == SCRIP_PURSE_BALANCE) {
+        return otp_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+    }
+    const enum scrip_status status =
+        scrip_storage_settle(request, job->operation, visit->uid7, visit->value, &job->result);
+    if (status != SCRIP_OK) { /* our own memory failed: nothing is taken on top of it */
+        return otp_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
+    }
+    if (job->result.recovered) {
+        return otp_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+    }
+    if (job->operation == SCRIP_PURSE_RECOVER) {
+        return job->result.commit_open ? otp_result(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_WAIT)
+                                       : otp_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+    }
+    if (visit->purse.unit != 0 && (uint32_t)request->amount % visit->purse.unit != 0) {
+        return otp_result(job, SCRIP_OUTCOME_DECLINED, SCRIP_E_UNIT);
+    }
+    if (request->amount > visit->value) {
+        return otp_result(job, SCRIP_OUTCOME_DECLINED, SCRIP_E_FUNDS);
+    }
+    visit->next = visit->value - request->amount;
+    visit->stage = OTP_DEBIT;
+    return SCRIP_OK;
+}
+
+enum scrip_status otp_ask_debit(struct scrip_purse_job *job, struct scrip_batch *batch)
+{
+    const struct otp_visit *visit = otp_visit_of(job);
+    SCRIP_TRY(scrip_storage_change(batch, visit->purse.main_block, false, job->request->amount));
+    SCRIP_TRY(scrip_storage_read(batch, visit->purse.main_block));
+    const enum scrip_status status =
+        scrip_storage_intend(job->request, job->operation, visit->uid7, visit->value, &job->result);
+    return status == SCRIP_OK ? SCRIP_OK /* no durable intent, no subtraction */
+                              : otp_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
+}
+
+static enum scrip_status done(struct scrip_purse_job *job)
+{
+    scrip_storage_conclude(job->request, true, &job->result);
+    job->result.balance = otp_visit_of(job)->next;
+    return otp_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+}
+
+enum scrip_status otp_take_debit(struct scrip_purse_job *job, const struct scrip_replies *replies)
+{
+    struct otp_visit *visit = otp_visit_of(job);
+    const int32_t before = visit->value;
+    enum scrip_status status = otp_reply(job, replies, 0, OTP_INS_CHANGE);
+    if (status == SCRIP_OK) {
+        status = otp_take_balance(job, replies, 1);
+    }
+    if (status == SCRIP_OK && visit->has_value && visit->value == visit->next) {
+        return done(job);
+    }
+    visit->value = before;
+    if (status == SCRIP_OK) {
+        (void)otp_note(job, OTP_INS_READ, SCRIP_E_CORRUPT, SCRIP_PCSC_OK);
+    } else if (job->result.failure.sw == 0 && status != SCRIP_E_LENGTH) { /* no status word: the link lost the card */
+        return otp_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
+    }
+    visit->stage = OTP_CHECK;
+    return SCRIP_OK;
+}
+
+/* ---- deciding by content ---- */
+
+enum scrip_status otp_ask_check(struct scrip_purse_job *job, struct scrip_batch *batch)
+{
+    return otp_ask_open(job, batch, false);
+}
+
+/* What the customer is told depends on why it did not happen. */
+static void not_done(struct scrip_purse_job *job)
+{
+    const enum scrip_status why = job->result.failure.status;
+    const bool card_said_no = why == SCRIP_E_CARD || why == SCRIP_E_UNSUPPORTED;
+    scrip_storage_conclude(job->request, false, &job->result);
+    job->result.outcome = card_said_no ? SCRIP_OUTCOME_DECLINED : SCRIP_OUTCOME_ASK_AGAIN;
+    job->result.status = why;
+    otp_visit_of(job)->stage = OTP_END;
+}
+
+enum scrip_status otp_take_check(struct scrip_purse_job *job, const struct scrip_replies *replies)
+{
+    struct otp_visit *visit = otp_visit_of(job);
+    const struct scrip_desfire_failure first = job->result.failure; /* what went wrong, not what was asked about it */
+    const int32_t before = visit->value;
+    enum scrip_status status = scrip_storage_reply(replies, OTP_REPLY_AUTHENTICATE, NULL, NULL);
+    if (status == SCRIP_OK) {
+        status = otp_take_balance(job, replies, OTP_REPLY_BALANCE);
+    }
+    job->result.failure = first;
+    if (status != SCRIP_OK) {
+        return otp_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
+    }
+    if (visit->has_value && visit->value == visit->next) {
+        job->result.failure = (struct scrip_desfire_failure){.status = SCRIP_OK};
+        return done(job);
+    }
+    if (!visit->has_value || visit->value != before) { /* damage, another card, or another terminal */
+        return otp_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_STALE);
+    }
+    not_done(job);
+    return SCRIP_OK;
+}

@@ -1,0 +1,106 @@
+/* visit.h: a visit at the one-time wallet card, as a machine of stages.
+ *
+ * stage     asks for                                    then
+ * MEET      the UID, where the link knows none          OPEN; personalise: PROBE
+ * PROBE     authentication to block 16                  OPEN: silence, as there is none; the end: no such card
+ * OPEN      a key, the balance                          DEBIT, FACE, PASSWORD, PROVE or the end; a key that is refused:
+ *                                                       OPEN with the next one
+ * DEBIT     subtraction, the balance                    the end; anything doubtful: CHECK
+ * CHECK     the key once more, the balance              the end, decided by content
+ * FACE      the face value block, the balance           PASSWORD
+ * PASSWORD  the password block                          PROVE
+ * PROVE     both new keys, the balance, the face block  the end; refused: OPEN for one more PASSWORD
+ *
+ * A terminal may be stopped between any two of these, and the card may lose power in any of them. The balance is then
+ * the old or the new one; whatever was begun of a personalisation is completed by the same personalisation. */
+#ifndef SCRIP_WALLET_OTP_VISIT_H
+#define SCRIP_WALLET_OTP_VISIT_H
+
+#include <scrip/otp.h>
+#include <scrip/wallet.h>
+
+enum otp_stage {
+    OTP_MEET,
+    OTP_PROBE,
+    OTP_OPEN,
+    OTP_DEBIT,
+    OTP_CHECK,
+    OTP_FACE,
+    OTP_PASSWORD,
+    OTP_PROVE,
+    OTP_END,
+};
+
+/** INS of the pseudo-APDUs, for what is reported of a failure. */
+enum {
+    OTP_INS_UID = 0xCA,
+    OTP_INS_AUTHENTICATE = 0x86,
+    OTP_INS_READ = 0xB0,
+    OTP_INS_WRITE = 0xD6,
+    OTP_INS_CHANGE = 0xD7
+};
+
+struct otp_visit {
+    struct scrip_storage_purse purse;
+    uint8_t stage; /* enum otp_stage */
+    uint8_t uid[7];
+    uint8_t uid_len;
+    uint8_t uid7[7];   /* padded */
+    bool factory;      /* the transport key is tried, or opened */
+    bool other_tried;  /* the other of the two keys was refused already */
+    bool has_value;    /* block 1 is a value block: a face value is in force */
+    int32_t value;     /* it shows */
+    int32_t next;      /* after the debit */
+    uint8_t face[16];  /* personalise: the face value block to be */
+    int32_t worth;     /* personalise: U * T */
+    uint8_t passwords; /* password blocks written in this visit */
+};
+
+static inline struct otp_visit *otp_visit_of(struct scrip_purse_job *job)
+{
+    return (struct otp_visit *)(void *)&job->state;
+}
+
+/** The job is over: say how. @return `status` */
+enum scrip_status otp_end(struct scrip_purse_job *job, enum scrip_outcome outcome, enum scrip_status status);
+
+/** The same, where it is a result and no failure of the flow. @return SCRIP_OK */
+enum scrip_status otp_result(struct scrip_purse_job *job, enum scrip_outcome outcome, enum scrip_status status);
+
+/** Keep what the card or reader refused. @return `status` */
+enum scrip_status otp_note(struct scrip_purse_job *job, uint8_t ins, enum scrip_status status, uint16_t sw);
+
+/** What came back for a command; a failure is noted under `ins`. */
+enum scrip_status otp_reply(struct scrip_purse_job *job, const struct scrip_replies *replies, size_t i, uint8_t ins);
+
+/** The balance at reply `i`, into has_value and value. @return as scrip_storage_reply_block */
+enum scrip_status otp_take_balance(struct scrip_purse_job *job, const struct scrip_replies *replies, size_t i);
+
+/** The sector's key A or B. */
+enum scrip_status otp_key(struct scrip_purse_job *job, bool key_b, uint8_t key[6]);
+
+/** Append a key, the authentication and the balance: three commands. `factory` in the visit chooses the transport key
+ *  in place of key A or B. */
+enum scrip_status otp_ask_open(struct scrip_purse_job *job, struct scrip_batch *batch, bool key_b);
+enum { OTP_REPLY_LOAD, OTP_REPLY_AUTHENTICATE, OTP_REPLY_BALANCE, OTP_OPEN_COMMANDS }; /* of otp_ask_open */
+
+/* spend.c */
+enum scrip_status otp_spend(struct scrip_purse_job *job); /* the balance is known: what now? */
+enum scrip_status otp_ask_debit(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status otp_take_debit(struct scrip_purse_job *job, const struct scrip_replies *replies);
+enum scrip_status otp_ask_check(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status otp_take_check(struct scrip_purse_job *job, const struct scrip_replies *replies);
+
+/* make.c: personalise */
+enum scrip_status otp_make_begin(struct scrip_purse_job *job);
+enum scrip_status otp_make_opened(struct scrip_purse_job *job);
+enum scrip_status otp_ask_probe(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status otp_take_probe(struct scrip_purse_job *job, const struct scrip_replies *replies);
+enum scrip_status otp_ask_face(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status otp_take_face(struct scrip_purse_job *job, const struct scrip_replies *replies);
+enum scrip_status otp_ask_password(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status otp_take_password(struct scrip_purse_job *job, const struct scrip_replies *replies);
+enum scrip_status otp_ask_prove(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status otp_take_prove(struct scrip_purse_job *job, const struct scrip_replies *replies);
+
+#endif
