@@ -227,7 +227,7 @@ enum scrip_status scrip_keys_file_fill(struct scrip_keys *keys, const struct scr
     return SCRIP_OK;
 }
 
-enum scrip_status scrip_keys_file_export_terminal(struct scrip_keys *keys, bool with_id, struct scrip_keys **terminal)
+enum scrip_status scrip_keys_file_export_terminal(struct scrip_keys *keys, unsigned more, struct scrip_keys **terminal)
 {
     struct file_store *from = file_store_of(keys);
     if (from == NULL) {
@@ -240,7 +240,7 @@ enum scrip_status scrip_keys_file_export_terminal(struct scrip_keys *keys, bool 
     SCRIP_TRY(scrip_keys_file_new(&made));
     for (size_t i = 0; i < from->count; i++) {
         const enum scrip_key_role role = from->entries[i].role;
-        if (role == SCRIP_KEY_PAY || (with_id && role == SCRIP_KEY_ID)) {
+        if (((SCRIP_KEY_BIT(SCRIP_KEY_PAY) | more) & SCRIP_KEY_BIT(role)) != 0) {
             (void)file_store_insert((struct file_store *)made, &from->entries[i]); /* fits: no more than `from` has */
         }
     }

@@ -1,6 +1,7 @@
-/* keys.c: scrip keys init|list|export-terminal */
+/* keys.c: scrip keys init|list|add|export-terminal */
 #include "common.h"
 #include <scrip/posix.h>
+#include <string.h>
 
 static const struct tool_option STORE_OPERAND[] = {
     {.name = "store", .kind = TOOL_FILE, .value = "STORE", .help = "the key store to make", .required = true},
@@ -18,9 +19,10 @@ static enum scrip_keys_cost cost(const struct tool *tool)
         .help = "the least work for the passphrase: for tests and demonstrations only"                                 \
     }
 
-static int save(struct tool *tool, struct scrip_keys *keys, const char *path, const struct scrip_passphrase *passphrase)
+static int save(struct tool *tool, struct scrip_keys *keys, const char *path, const struct scrip_passphrase *passphrase,
+                bool replace)
 {
-    const enum scrip_status status = scrip_keys_file_save(keys, path, passphrase, cost(tool), false);
+    const enum scrip_status status = scrip_keys_file_save(keys, path, passphrase, cost(tool), replace);
     if (status != SCRIP_OK) {
         return tool_fail_status(tool, status, "writing the key store %s", path);
     }
@@ -39,7 +41,7 @@ static int init(struct tool *tool)
     if (status == SCRIP_OK) {
         status = scrip_keys_file_fill(keys, &random, &clock);
     }
-    const int code = status == SCRIP_OK ? save(tool, keys, tool_text(tool, "store"), &passphrase)
+    const int code = status == SCRIP_OK ? save(tool, keys, tool_text(tool, "store"), &passphrase, false)
                                         : tool_fail_status(tool, status, "making keys");
     scrip_keys_close(keys);
     return code;
@@ -87,6 +89,141 @@ const struct tool_command tool_keys_list = {
     .run = list,
 };
 
+/* ---- add --------------------------------------------------------------------------------------------------------- */
+
+#define KEY_MAX    32U
+#define CLASSIC    6U /* bytes of a key of MIFARE Classic */
+#define LINE_CHARS 128U
+
+/* The first line of a file, or of standard input: hex digits, blanks allowed. It goes nowhere but into `key`. */
+static int read_key(struct tool *tool, const char *path, uint8_t key[KEY_MAX], size_t *len)
+{
+    char line[LINE_CHARS] = "";
+    const bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "re");
+    const bool read = file != NULL && fgets(line, sizeof line, file) != NULL;
+    if (file != NULL && !standard) {
+        fclose(file);
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    *len = read ? tool_hex_of(line, key, KEY_MAX) : 0;
+    scrip_wipe(line, sizeof line);
+    if (!read) {
+        return tool_fail_status(tool, SCRIP_E_IO, "reading the key from %s", standard ? "standard input" : path);
+    }
+    return *len > 0 ? TOOL_OK : tool_usage(tool, "--from: the first line is to be the key in hex digits");
+}
+
+/* Six bytes are a whole key of MIFARE Classic. What follows them is random, so that the check value in a listing says
+ * nothing about so short a key. */
+static int complete_key(struct tool *tool, enum scrip_key_role role, uint8_t key[KEY_MAX], size_t *len)
+{
+    const struct scrip_random random = scrip_random_system();
+    const size_t wanted = scrip_key_role_len(role);
+    if (role == SCRIP_KEY_BCD && *len == CLASSIC) {
+        if (random.fill(random.ctx, key + CLASSIC, wanted - CLASSIC) != SCRIP_OK) {
+            return tool_fail_status(tool, SCRIP_E_RANDOM, "adding the key");
+        }
+        *len = wanted;
+    }
+    return *len == wanted ? TOOL_OK
+                          : tool_usage(tool, "--from: a key of role %s has %zu bytes%s", scrip_key_role_name(role),
+                                       wanted, role == SCRIP_KEY_BCD ? ", or 6" : "");
+}
+
+static int take_key(struct tool *tool, enum scrip_key_role role, uint8_t key[KEY_MAX], size_t *len)
+{
+    const char *from = tool_text(tool, "from");
+    *len = 0;
+    if (from == NULL) {
+        return TOOL_OK;
+    }
+    const int code = read_key(tool, from, key, len);
+    return code == TOOL_OK ? complete_key(tool, role, key, len) : code;
+}
+
+static enum scrip_status add_to(struct scrip_keys *keys, enum scrip_key_role role, uint8_t version,
+                                struct scrip_bytes key)
+{
+    const struct scrip_random random = scrip_random_system();
+    const struct scrip_clock clock = scrip_clock_system();
+    return scrip_keys_file_add(keys, role, version, key, &random, &clock);
+}
+
+/* --version, or the one after the newest. */
+static int choose_version(struct tool *tool, struct scrip_keys *keys, enum scrip_key_role role, uint8_t *version)
+{
+    uint8_t newest = 0;
+    (void)scrip_keys_newest(keys, role, &newest);
+    const int64_t chosen = tool_number(tool, "version", newest + 1);
+    if (chosen < 0 || chosen > 255) {
+        return tool_usage(tool, "--version: a version is 0 to 255");
+    }
+    *version = (uint8_t)chosen;
+    return TOOL_OK;
+}
+
+static int add_key(struct tool *tool, struct scrip_keys *keys, enum scrip_key_role role)
+{
+    const struct scrip_passphrase passphrase = tool_passphrase(tool);
+    uint8_t key[KEY_MAX];
+    uint8_t version = 0;
+    size_t len = 0;
+    int code = choose_version(tool, keys, role, &version);
+    code = code == TOOL_OK ? take_key(tool, role, key, &len) : code;
+    if (code == TOOL_OK) {
+        const enum scrip_status status = add_to(keys, role, version, scrip_bytes(key, len));
+        code = status == SCRIP_OK
+                   ? save(tool, keys, tool_text(tool, "keys"), &passphrase, true)
+                   : tool_fail_status(tool, status, "adding version %u of role %s", version, scrip_key_role_name(role));
+    }
+    scrip_wipe(key, sizeof key);
+    tool_put(tool, "role", json_string(scrip_key_role_name(role)));
+    tool_put(tool, "version", json_integer(version));
+    return code;
+}
+
+static int add(struct tool *tool)
+{
+    struct scrip_keys *keys = NULL;
+    enum scrip_key_role role = SCRIP_KEY_AMK;
+    if (scrip_key_role_of(tool_text(tool, "role"), &role) != SCRIP_OK) {
+        return tool_usage(tool, "--role: there is no role '%s'", tool_text(tool, "role"));
+    }
+    int code = tool_keys_open(tool, &keys);
+    code = code == TOOL_OK ? add_key(tool, keys, role) : code;
+    scrip_keys_close(keys);
+    return code;
+}
+
+const struct tool_command tool_keys_add = {
+    .name = "keys add",
+    .summary = "add a key of a role to a store: a random one, or one that exists already",
+    .text = "Adds the next version of a role's key, which counts from then on; older versions stay for the cards that "
+            "have them. Without --from it is random. With --from it is read as hex digits from the first line of a "
+            "file, or of standard input for -, never from the command line, where others could see it. A key of BCD "
+            "wallets may have six bytes, as in the code that made the cards.",
+    .options = (const struct tool_option[]){TOOL_OPTION_KEYS,
+                                            TOOL_OPTION_PASSPHRASE,
+                                            {.name = "role",
+                                             .kind = TOOL_TEXT,
+                                             .value = "ROLE",
+                                             .help = "what the key is for: see keys list",
+                                             .required = true},
+                                            {.name = "version",
+                                             .kind = TOOL_NUMBER,
+                                             .value = "NUMBER",
+                                             .help = "0 to 255; else the one after the newest"},
+                                            {.name = "from",
+                                             .kind = TOOL_FILE,
+                                             .value = "FILE",
+                                             .help = "its first line is the key in hex; - is standard input"},
+                                            TOOL_OPTION_TEST_COST,
+                                            {.name = NULL}},
+    .example = "  scrip keys add --keys till.keys --role bcd --from my_key.txt",
+    .run = add,
+};
+
 static int export_terminal(struct tool *tool)
 {
     struct scrip_keys *keys = NULL, *terminal = NULL;
@@ -96,9 +233,11 @@ static int export_terminal(struct tool *tool)
     if (code != TOOL_OK) {
         return code;
     }
-    const enum scrip_status status = scrip_keys_file_export_terminal(keys, tool_has(tool, "with-id"), &terminal);
+    const unsigned more = (tool_has(tool, "with-id") ? SCRIP_KEY_BIT(SCRIP_KEY_ID) : 0U) |
+                          (tool_has(tool, "with-bcd") ? SCRIP_KEY_BIT(SCRIP_KEY_BCD) : 0U);
+    const enum scrip_status status = scrip_keys_file_export_terminal(keys, more, &terminal);
     passphrase.file = new_file != NULL ? new_file : passphrase.file;
-    code = status == SCRIP_OK ? save(tool, terminal, tool_text(tool, "store"), &passphrase)
+    code = status == SCRIP_OK ? save(tool, terminal, tool_text(tool, "store"), &passphrase, false)
                               : tool_fail_status(tool, status, "taking out the terminal's keys");
     scrip_keys_close(terminal);
     scrip_keys_close(keys);
@@ -120,6 +259,9 @@ const struct tool_command tool_keys_export_terminal = {
              .value = "FILE",
              .help = "passphrase of the new store; else the same as of --keys"},
             {.name = "with-id", .kind = TOOL_FLAG, .help = "also the id keys, for cards with random UIDs"},
+            {.name = "with-bcd",
+             .kind = TOOL_FLAG,
+             .help = "also the keys of BCD wallets; whoever has them can credit such cards too"},
             TOOL_OPTION_TEST_COST,
             {.name = NULL}},
     .example = "  scrip keys export-terminal gate7.keys --keys issuer.keys",

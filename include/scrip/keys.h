@@ -20,7 +20,8 @@
     KEY_ROLE(PICC, "picc", 16, "card master key, not diversified")                                                     \
     KEY_ROLE(ID, "id", 16, "identification key of cards with random UID, not diversified")                             \
     KEY_ROLE(SEAL, "seal", 32, "seals session tokens; shared by all instances of a server, rotated")                   \
-    KEY_ROLE(CHECKPOINT, "checkpoint", 32, "keys the checkpoints of the ledger")
+    KEY_ROLE(CHECKPOINT, "checkpoint", 32, "keys the checkpoints of the ledger")                                       \
+    KEY_ROLE(BCD, "bcd", 16, "key of BCD wallets on MIFARE Classic, of which six bytes are used")
 
 enum scrip_key_role {
 #define KEY_ROLE(name, text, len, about) SCRIP_KEY_##name,
@@ -82,7 +83,8 @@ enum scrip_status scrip_keys_info(struct scrip_keys *keys, size_t i, struct scri
 /** The newest version of a role. @return SCRIP_OK; SCRIP_E_KEY: the store has no key of that role */
 enum scrip_status scrip_keys_newest(struct scrip_keys *keys, enum scrip_key_role role, uint8_t *version);
 
-/** A card's own AES-128 key: AN10922 with M = `input`, or the role's key itself when `input` is empty (amk, picc, id).
+/** A card's own AES-128 key: AN10922 with M = `input`, or the role's key itself when `input` is empty (amk, picc, id,
+ *  bcd).
  *  Wipe `out` after use.
  *  @return SCRIP_OK; SCRIP_E_KEY: no such key, or a role whose keys are no AES-128 keys; SCRIP_E_ARGUMENT: M too long
  */
@@ -159,10 +161,14 @@ enum scrip_status scrip_keys_file_add(struct scrip_keys *keys, enum scrip_key_ro
 enum scrip_status scrip_keys_file_fill(struct scrip_keys *keys, const struct scrip_random *random,
                                        const struct scrip_clock *clock);
 
+/** The bit of a role in a set of roles. */
+#define SCRIP_KEY_BIT(role) (1U << (role))
+
 /** What a terminal gets: a new store in memory with the keys of role `pay` only, all versions.
- *  @param with_id  also the `id` keys, which a terminal needs to recognise cards with random UID
+ *  @param more  roles that it gets too, as SCRIP_KEY_BIT: `id`, to recognise cards with random UID; `bcd`, for BCD
+ *               wallets, whose one key also credits
  *  @return SCRIP_OK; SCRIP_E_KEY: there is no pay key; SCRIP_E_ARGUMENT: not a file store; SCRIP_E_MEMORY */
-enum scrip_status scrip_keys_file_export_terminal(struct scrip_keys *keys, bool with_id, struct scrip_keys **terminal);
+enum scrip_status scrip_keys_file_export_terminal(struct scrip_keys *keys, unsigned more, struct scrip_keys **terminal);
 
 /** Take in the plain contents of a key file, as they are after opening; what a fuzzer feeds.
  *  @return SCRIP_OK; SCRIP_E_CORRUPT (nothing is added) */

@@ -27,7 +27,7 @@ static enum scrip_status make_keys(struct scene *scene)
     const struct scrip_random random = scrip_random_seeded(&seeded);
     SCRIP_TRY(scrip_keys_file_new(&scene->keys));
     SCRIP_TRY(scrip_keys_file_fill(scene->keys, &random, NULL));
-    return scrip_keys_file_export_terminal(scene->keys, true, &scene->terminal_keys);
+    return scrip_keys_file_export_terminal(scene->keys, SCRIP_KEY_BIT(SCRIP_KEY_ID), &scene->terminal_keys);
 }
 
 static enum scrip_status make_card(struct scene *scene, struct world *world)

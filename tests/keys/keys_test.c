@@ -287,10 +287,10 @@ static void a_terminal_gets_the_pay_keys_and_no_other(void **state)
     struct scrip_keys *terminal;
     struct scrip_key_info info;
     uint8_t key[16];
-    assert_status(scrip_keys_file_export_terminal(bench.keys, false, &terminal), SCRIP_E_KEY);
+    assert_status(scrip_keys_file_export_terminal(bench.keys, 0, &terminal), SCRIP_E_KEY);
     assert_ok(scrip_keys_file_fill(bench.keys, &counting, NULL));
     given_key(SCRIP_KEY_PAY, 2, 0x77);
-    assert_ok(scrip_keys_file_export_terminal(bench.keys, false, &terminal));
+    assert_ok(scrip_keys_file_export_terminal(bench.keys, 0, &terminal));
     size_t count = 0;
     for (; scrip_keys_info(terminal, count, &info) == SCRIP_OK; count++) {
         assert_int_equal(info.role, SCRIP_KEY_PAY);
@@ -298,8 +298,13 @@ static void a_terminal_gets_the_pay_keys_and_no_other(void **state)
     assert_int_equal(count, 2);
     assert_status(scrip_keys_diversify(terminal, SCRIP_KEY_TOPUP, 1, m_of_the_example(), key), SCRIP_E_KEY);
     scrip_keys_close(terminal);
-    assert_ok(scrip_keys_file_export_terminal(bench.keys, true, &terminal));
+    assert_ok(scrip_keys_file_export_terminal(bench.keys, SCRIP_KEY_BIT(SCRIP_KEY_ID), &terminal));
     assert_ok(scrip_keys_diversify(terminal, SCRIP_KEY_ID, 1, scrip_bytes(NULL, 0), key));
+    assert_status(scrip_keys_diversify(terminal, SCRIP_KEY_BCD, 1, scrip_bytes(NULL, 0), key), SCRIP_E_KEY);
+    scrip_keys_close(terminal);
+    assert_ok(scrip_keys_file_export_terminal(bench.keys, SCRIP_KEY_BIT(SCRIP_KEY_BCD), &terminal));
+    assert_ok(scrip_keys_diversify(terminal, SCRIP_KEY_BCD, 1, scrip_bytes(NULL, 0), key));
+    assert_status(scrip_keys_diversify(terminal, SCRIP_KEY_ID, 1, scrip_bytes(NULL, 0), key), SCRIP_E_KEY);
     scrip_keys_close(terminal);
 }
 
