@@ -13,7 +13,6 @@
 #define PSL_RATES     3U /* 106, 212, 424 */
 #define PPS           0xD0U
 #define PPS0_HAS_PPS1 0x11U
-#define NO_CID        0xFFU
 #define ANSWER_US     5000U
 
 static const struct scrip_radio *radio_of(struct scrip_pn532_model *chip)
@@ -281,10 +280,9 @@ enum scrip_status pn532_release(struct scrip_pn532_model *chip, struct scrip_byt
 /* PPS: the card repeats its first byte and changes its rates. */
 static uint8_t do_pps(struct scrip_pn532_model *chip, uint8_t to_card, uint8_t from_card)
 {
-    const struct pn532_model_target *target = &chip->targets[chip->active - 1];
+    struct scrip_pcd_4 *blocks = &chip->targets[chip->active - 1].blocks;
     const struct scrip_radio *radio = radio_of(chip);
-    const uint8_t cid = target->blocks.cid == NO_CID ? 0 : target->blocks.cid;
-    const uint8_t pps[] = {(uint8_t)(PPS | cid), PPS0_HAS_PPS1, (uint8_t)(from_card << 2 | to_card)};
+    const uint8_t pps[] = {(uint8_t)(PPS | blocks->cid), PPS0_HAS_PPS1, (uint8_t)(from_card << 2 | to_card)};
     struct scrip_frame tx;
     struct scrip_frame rx;
     struct scrip_bytes echo;
@@ -295,6 +293,8 @@ static uint8_t do_pps(struct scrip_pn532_model *chip, uint8_t to_card, uint8_t f
     if (scrip_frame_content_crc(&rx, &echo) != SCRIP_OK || echo.len != 1 || echo.at[0] != pps[0]) {
         return PN532_PROTOCOL;
     }
+    blocks->rate_to = to_card;
+    blocks->rate_from = from_card;
     (void)radio->rates(radio->ctx, to_card, from_card);
     return PN532_OK;
 }
