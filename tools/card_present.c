@@ -1,5 +1,6 @@
 /* card_present.c: scrip card present: a virtual card where other programs find it. */
 #include "common.h"
+#include <scrip/field.h>
 #include <scrip/reader.h>
 #include <signal.h>
 
@@ -36,32 +37,24 @@ static void on_event(void *ctx, enum scrip_present_event event, uint32_t number)
     }
 }
 
-static int present(struct tool *tool)
+static void on_device(void *ctx, const char *path)
 {
-    char error[SCRIP_LINK_ERROR_MAX] = "";
-    struct scrip_vcard *card = NULL;
-    struct scrip_link *link = NULL;
-    const struct scrip_present how = {.port = (uint16_t)tool_number(tool, "port", 0),
-                                      .host = tool_text(tool, "host"),
-                                      .stop = &stop_presenting,
-                                      .event = on_event,
-                                      .ctx = tool};
-    if (tool_has(tool, "pcsc") == tool_has(tool, "tcp")) {
-        return tool_usage(tool, "one of --pcsc and --tcp is needed");
-    }
-    enum scrip_status status = scrip_vcard_open(tool_text(tool, "file"), NULL, &card, error);
-    status = status == SCRIP_OK ? scrip_link_to_card(card, true, &link) : status;
-    if (status != SCRIP_OK) {
-        return tool_fail(tool, &(struct tool_failure){.status = status == SCRIP_E_STATE ? SCRIP_E_IO : status,
-                                                      .card = TOOL_CARD_UNTOUCHED,
-                                                      .what = "opening the card",
-                                                      .detail = error});
-    }
-    struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    status = tool_has(tool, "pcsc") ? scrip_present_vpcd(link, &how, error) : scrip_present_tcp(link, &how, error);
-    scrip_link_close(link);
+    struct tool *tool = ctx;
+    tool_say(tool, "device: %s", path);
+    tool_put(tool, "device", json_string(path));
+    tool_flush(tool);
+}
+
+static int fail_open(struct tool *tool, enum scrip_status status, const char *error)
+{
+    return tool_fail(tool, &(struct tool_failure){.status = status == SCRIP_E_STATE ? SCRIP_E_IO : status,
+                                                  .card = TOOL_CARD_UNTOUCHED,
+                                                  .what = "opening the card",
+                                                  .detail = error});
+}
+
+static int finish(struct tool *tool, enum scrip_status status, const char *error)
+{
     return status == SCRIP_OK ? TOOL_OK
                               : tool_fail(tool, &(struct tool_failure){.status = status,
                                                                        .problem = TOOL_PROBLEM_READER,
@@ -70,29 +63,117 @@ static int present(struct tool *tool)
                                                                        .detail = error});
 }
 
+/* To PC/SC, or to tcp: links: one card. */
+static int present_link(struct tool *tool, const struct scrip_present *how)
+{
+    char error[SCRIP_LINK_ERROR_MAX] = "";
+    struct scrip_vcard *card = NULL;
+    struct scrip_link *link = NULL;
+    if (tool_text_at(tool, "file", 1) != NULL) {
+        return tool_usage(tool, "only a reader chip takes more than one card");
+    }
+    enum scrip_status status = scrip_vcard_open(tool_text(tool, "file"), NULL, &card, error);
+    status = status == SCRIP_OK ? scrip_link_to_card(card, true, &link) : status;
+    if (status != SCRIP_OK) {
+        return fail_open(tool, status, error);
+    }
+    status = tool_has(tool, "pcsc") ? scrip_present_vpcd(link, how, error) : scrip_present_tcp(link, how, error);
+    scrip_link_close(link);
+    return finish(tool, status, error);
+}
+
+/* Before a reader chip on a serial line: as many cards as a field takes. */
+static int present_chip(struct tool *tool, const struct scrip_present *how)
+{
+    char error[SCRIP_LINK_ERROR_MAX] = "";
+    struct scrip_vcard *cards[SCRIP_FIELD_CARDS] = {NULL};
+    struct scrip_picc *piccs[SCRIP_FIELD_CARDS];
+    const char *path;
+    size_t count = 0;
+    int code = TOOL_OK;
+    for (; code == TOOL_OK && (path = tool_text_at(tool, "file", count)) != NULL; count++) {
+        if (count == SCRIP_FIELD_CARDS) {
+            code = tool_usage(tool, "a reader's field holds at most %u cards", SCRIP_FIELD_CARDS);
+            break;
+        }
+        const enum scrip_status status = scrip_vcard_open(path, NULL, &cards[count], error);
+        code = status == SCRIP_OK ? TOOL_OK : fail_open(tool, status, error);
+        piccs[count] = status == SCRIP_OK ? scrip_vcard_picc(cards[count]) : NULL;
+        if (status == SCRIP_OK && piccs[count] == NULL) {
+            code = fail_open(tool, SCRIP_E_UNSUPPORTED, "this card has no contactless side");
+        }
+    }
+    if (code == TOOL_OK) {
+        const enum scrip_status status = tool_has(tool, "pn532") ? scrip_present_pn532(piccs, count, how, error)
+                                                                 : scrip_present_mfrc522(piccs, count, how, error);
+        code = finish(tool, status, error);
+    }
+    for (size_t i = 0; i < SCRIP_FIELD_CARDS; i++) {
+        scrip_vcard_close(cards[i]);
+    }
+    return code;
+}
+
+static int present(struct tool *tool)
+{
+    const bool chip = tool_has(tool, "pn532") || tool_has(tool, "mfrc522-uart");
+    const struct scrip_present how = {.port = (uint16_t)tool_number(tool, "port", 0),
+                                      .host = tool_text(tool, "host"),
+                                      .stop = &stop_presenting,
+                                      .event = on_event,
+                                      .ctx = tool,
+                                      .device_link = tool_text(tool, "link"),
+                                      .device = on_device};
+    const struct sigaction action = {.sa_handler = on_signal};
+    if (tool_has(tool, "pcsc") + tool_has(tool, "tcp") + tool_has(tool, "pn532") + tool_has(tool, "mfrc522-uart") !=
+        1) {
+        return tool_usage(tool, "one of --pcsc, --tcp, --pn532 and --mfrc522-uart is needed");
+    }
+    if (tool_has(tool, "link") && !chip) {
+        return tool_usage(tool, "--link goes with --pn532 or --mfrc522-uart");
+    }
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return chip ? present_chip(tool, &how) : present_link(tool, &how);
+}
+
 const struct tool_command tool_card_present = {
     .name = "card present",
     .summary = "put a virtual card into a reader of this machine, or behind a socket",
     .text =
         "With --pcsc the card is put into a slot of the vpcd driver (package vsmartcard-vpcd), so that every PC/SC "
-        "program sees it as a card in a contactless reader. With --tcp it waits for one tcp: link at a time. Either "
-        "way it stays until it is stopped by a signal.",
-    .operands =
-        (const struct tool_option[]){
-            {.name = "file", .kind = TOOL_FILE, .value = "FILE", .help = "the card file", .required = true},
-            {.name = NULL}},
+        "program sees it as a card in a contactless reader. With --tcp it waits for one tcp: link at a time. With "
+        "--pn532 or --mfrc522-uart the cards, up to eight, lie before a reader chip on a serial line, which libnfc and "
+        "other drivers open by the device that is printed. Each way it stays until it is stopped by a signal.",
+    .operands = (const struct tool_option[]){{.name = "file",
+                                              .kind = TOOL_FILE,
+                                              .value = "FILE",
+                                              .help = "the card file",
+                                              .required = true,
+                                              .repeat = true},
+                                             {.name = NULL}},
     .options =
-        (const struct tool_option[]){{.name = "pcsc", .kind = TOOL_FLAG, .help = "through the vpcd driver of pcscd"},
-                                     {.name = "tcp", .kind = TOOL_FLAG, .help = "for tcp: links"},
-                                     {.name = "host",
-                                      .kind = TOOL_TEXT,
-                                      .value = "ADDRESS",
-                                      .help = "where vpcd is, or what to listen on; else this machine only"},
-                                     {.name = "port",
-                                      .kind = TOOL_NUMBER,
-                                      .value = "PORT",
-                                      .help = "vpcd's port (else 35963), or the one to listen on (else any free one)"},
-                                     {.name = NULL}},
-    .example = "  scrip card present alice.card --pcsc",
+        (const struct tool_option[]){
+            {.name = "pcsc", .kind = TOOL_FLAG, .help = "through the vpcd driver of pcscd"},
+            {.name = "tcp", .kind = TOOL_FLAG, .help = "for tcp: links"},
+            {.name = "pn532",
+             .kind = TOOL_FLAG,
+             .help = "before a PN532 on a serial line, as libnfc's pn532_uart opens it"},
+            {.name = "mfrc522-uart", .kind = TOOL_FLAG, .help = "before an MFRC522 on a serial line, in its UART mode"},
+            {.name = "link",
+             .kind = TOOL_FILE,
+             .value = "PATH",
+             .help = "make a symbolic link to the serial line's device"},
+            {.name = "host",
+             .kind = TOOL_TEXT,
+             .value = "ADDRESS",
+             .help = "where vpcd is, or what to listen on; else this machine only"},
+            {.name = "port",
+             .kind = TOOL_NUMBER,
+             .value = "PORT",
+             .help = "vpcd's port (else 35963), or the one to listen on (else any free one)"},
+            {.name = NULL}},
+    .example = "  scrip card present alice.card --pcsc\n"
+               "  scrip card present --pn532 --link reader alice.card bob.card",
     .run = present,
 };
