@@ -172,7 +172,7 @@ static inline enum scrip_status tap(struct bench *b, enum scrip_purse_operation 
     };
     b->now_ms += 1000;
     scrip_purse_timestamp(b->now_ms, request->timestamp);
-    const enum scrip_status status = bench_connect(&b->link, 0, &request->card);
+    const enum scrip_status status = scrip_link_connect(&b->link, 0, &request->card);
     if (status != SCRIP_OK) {
         return status;
     }
