@@ -23,6 +23,16 @@ const char *scrip_purse_operation_name(enum scrip_purse_operation operation)
     return (unsigned)operation < SCRIP_PURSE_OPERATIONS ? names[operation] : "?";
 }
 
+static bool can(const struct scrip_purse_family *family, enum scrip_purse_operation operation)
+{
+    return (unsigned)operation < SCRIP_PURSE_OPERATIONS && (family->can >> operation & 1U) != 0;
+}
+
+const char *scrip_purse_why_not(const struct scrip_purse_family *family, enum scrip_purse_operation operation)
+{
+    return can(family, operation) ? NULL : family->why_not;
+}
+
 enum scrip_status scrip_purse_begin(struct scrip_purse_job *job, const struct scrip_purse_family *family,
                                     enum scrip_purse_operation operation, const struct scrip_purse_request *request)
 {
@@ -30,7 +40,7 @@ enum scrip_status scrip_purse_begin(struct scrip_purse_job *job, const struct sc
     job->family = family;
     job->operation = operation;
     job->request = request;
-    if ((unsigned)operation >= SCRIP_PURSE_OPERATIONS || (family->can >> operation & 1U) == 0) {
+    if (!can(family, operation)) {
         job->result.outcome = SCRIP_OUTCOME_DECLINED;
         job->result.status = SCRIP_E_UNSUPPORTED;
         return SCRIP_E_UNSUPPORTED;

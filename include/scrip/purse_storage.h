@@ -58,9 +58,12 @@ const char *scrip_storage_name_at(size_t i);
 /** What purse number `i` is, one line. @return NULL behind the last. Static memory */
 const char *scrip_storage_about_at(size_t i);
 
-/** Fill in a purse by name, with options behind plus signs: "classic", "bcd+hardened", "classic+sector=7".
+/** Fill in a purse by name, with options behind plus signs: "classic", "bcd+hardened", "classic+sector=7",
+ *  "otp+unit=10+units=500".
  *  hardened:  bcd only: key A reads, key B writes, both per card.
  *  sector=N:  1..39 instead of 1; its first two blocks are used. Not for otp, whose blocks the card decides.
+ *  unit=N:    otp only: what one unit is worth, minor units; a terminal that debits need not know it.
+ *  units=N:   otp only, to personalise: 1..6000 units; without it the amount says how many.
  *  @return SCRIP_OK; SCRIP_E_NOT_FOUND: no such purse or option; SCRIP_E_UNSUPPORTED: option and purse do not fit */
 enum scrip_status scrip_storage_purse_make(const char *name, struct scrip_storage_purse *purse);
 

@@ -133,7 +133,13 @@ struct scrip_purse_family {
     bool (*identify)(const struct scrip_card_info *card);
     /** Prepare the job's flow. @return SCRIP_OK; SCRIP_E_UNSUPPORTED; SCRIP_E_ARGUMENT */
     enum scrip_status (*begin)(struct scrip_purse_job *job);
+    /** Why it lacks operations that others have, one sentence for people; NULL: nothing to say */
+    const char *why_not;
 };
+
+/** Why a family cannot do an operation, one sentence for people. @return NULL: it can, or has nothing of its own to say.
+ *  Static memory */
+const char *scrip_purse_why_not(const struct scrip_purse_family *family, enum scrip_purse_operation operation);
 
 /** The adapter of MIFARE DESFire (target scrip_wallet_desfire). */
 extern const struct scrip_purse_family scrip_purse_desfire;

@@ -245,4 +245,7 @@ const struct scrip_purse_family scrip_purse_otp = {
         1U << SCRIP_PURSE_BALANCE | 1U << SCRIP_PURSE_DEBIT | 1U << SCRIP_PURSE_RECOVER | 1U << SCRIP_PURSE_PERSONALISE,
     .identify = scrip_storage_is_classic,
     .begin = begin,
+    .why_not =
+        "a one-time wallet can only be spent: its memory takes no value back, keeps no history, and its keys are "
+        "written once",
 };

@@ -2,7 +2,7 @@
 #include "storage.h"
 #include <string.h>
 
-enum { KEY = 6, SECTORS = 40, UPPER_CLASSIC = 50000 };
+enum { KEY = 6, SECTORS = 40, UPPER_CLASSIC = 50000, OTP_UNITS = 6000 };
 
 static const struct named {
     const char *name;
@@ -81,18 +81,27 @@ static bool is_word(const char *text, size_t len, const char *word)
     return i == len && word[i] == '\0';
 }
 
-static enum scrip_status set_sector(struct scrip_storage_purse *purse, const char *digits, size_t len)
+/* Digits to the end of the word. @return SCRIP_E_NOT_FOUND: none, others, or above `most` */
+static enum scrip_status take_number(const char *digits, size_t len, uint32_t most, uint32_t *number)
 {
-    unsigned sector = 0;
-    if (len == 0 || len > 2) {
-        return SCRIP_E_NOT_FOUND;
-    }
+    uint32_t read = 0;
     for (size_t i = 0; i < len; i++) {
-        if (digits[i] < '0' || digits[i] > '9') {
+        if (digits[i] < '0' || digits[i] > '9' || read > most / 10) {
             return SCRIP_E_NOT_FOUND;
         }
-        sector = sector * 10 + (unsigned)(digits[i] - '0');
+        read = read * 10 + (uint32_t)(digits[i] - '0');
     }
+    if (len == 0 || read > most) {
+        return SCRIP_E_NOT_FOUND;
+    }
+    *number = read;
+    return SCRIP_OK;
+}
+
+static enum scrip_status set_sector(struct scrip_storage_purse *purse, const char *digits, size_t len)
+{
+    uint32_t sector = 0;
+    SCRIP_TRY(take_number(digits, len, 99, &sector));
     if (purse->kind == SCRIP_STORAGE_OTP || sector == 0 || sector >= SECTORS) {
         return SCRIP_E_UNSUPPORTED;
     }
@@ -115,15 +124,44 @@ static enum scrip_status set_hardened(struct scrip_storage_purse *purse)
     return SCRIP_OK;
 }
 
+/* What one unit of a one-time wallet is worth, and how many it has. */
+static enum scrip_status set_unit(struct scrip_storage_purse *purse, const char *digits, size_t len)
+{
+    uint32_t unit = 0;
+    SCRIP_TRY(take_number(digits, len, INT32_MAX, &unit));
+    if (purse->kind != SCRIP_STORAGE_OTP || unit == 0) {
+        return SCRIP_E_UNSUPPORTED;
+    }
+    purse->unit = unit;
+    return SCRIP_OK;
+}
+
+static enum scrip_status set_units(struct scrip_storage_purse *purse, const char *digits, size_t len)
+{
+    uint32_t units = 0;
+    SCRIP_TRY(take_number(digits, len, UINT16_MAX, &units));
+    if (purse->kind != SCRIP_STORAGE_OTP || units == 0 || units > OTP_UNITS) {
+        return SCRIP_E_UNSUPPORTED;
+    }
+    purse->units = (uint16_t)units;
+    return SCRIP_OK;
+}
+
+static const struct {
+    const char *name; /* with its equals sign */
+    enum scrip_status (*set)(struct scrip_storage_purse *purse, const char *digits, size_t len);
+} numbers[] = {{"sector=", set_sector}, {"unit=", set_unit}, {"units=", set_units}};
+
 static enum scrip_status apply(struct scrip_storage_purse *purse, const char *option, size_t len)
 {
-    static const char sector[] = "sector=";
-    const size_t head = sizeof sector - 1;
     if (is_word(option, len, "hardened")) {
         return set_hardened(purse);
     }
-    if (len >= head && is_word(option, head, sector)) {
-        return set_sector(purse, option + head, len - head);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const size_t head = word_len(numbers[i].name);
+        if (len >= head && is_word(option, head, numbers[i].name)) {
+            return numbers[i].set(purse, option + head, len - head);
+        }
     }
     return SCRIP_E_NOT_FOUND;
 }

@@ -31,6 +31,27 @@ static void a_card_is_sold_and_spent_to_nothing(void **state)
     ob_free(b);
 }
 
+static void a_purse_by_name_takes_unit_and_units(void **state)
+{
+    static const char *const bad[] = {"otp+unit=",       "otp+unit=x",           "otp+unit=2147483648",
+                                      "otp+units=65536", "otp+unit=99999999999", "otp+un=3"};
+    static const char *const unfit[] = {"otp+unit=0",  "otp+units=0",  "otp+units=6001", "classic+unit=3",
+                                        "bcd+units=3", "otp+sector=2", "otp+hardened"};
+    struct scrip_storage_purse purse;
+    (void)state;
+    assert_ok(scrip_storage_purse_make("otp", &purse));
+    assert_int_equal(purse.unit, 0);
+    assert_ok(scrip_storage_purse_make("otp+units=6000+unit=2147483647", &purse));
+    assert_int_equal(purse.unit, INT32_MAX);
+    assert_int_equal(purse.units, 6000);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_status(scrip_storage_purse_make(bad[i], &purse), SCRIP_E_NOT_FOUND);
+    }
+    for (size_t i = 0; i < sizeof unfit / sizeof unfit[0]; i++) {
+        assert_status(scrip_storage_purse_make(unfit[i], &purse), SCRIP_E_UNSUPPORTED);
+    }
+}
+
 static void the_amount_may_say_what_the_units_do_not(void **state)
 {
     struct ob *b = &bench;
@@ -55,7 +76,9 @@ static void what_the_card_cannot_do_is_refused_before_it_is_touched(void **state
         assert_status(ob_tap(b, cannot[i], 10), SCRIP_E_UNSUPPORTED);
         assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
         assert_int_equal(b->sb.apdus, 0);
+        assert_non_null(strstr(scrip_purse_why_not(&scrip_purse_otp, cannot[i]), "can only be spent"));
     }
+    assert_null(scrip_purse_why_not(&scrip_purse_otp, SCRIP_PURSE_DEBIT));
     assert_int_equal(ob_balance(b), 5000);
     ob_free(b);
 }
@@ -227,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_card_is_sold_and_spent_to_nothing),
+        cmocka_unit_test(a_purse_by_name_takes_unit_and_units),
         cmocka_unit_test(the_amount_may_say_what_the_units_do_not),
         cmocka_unit_test(what_the_card_cannot_do_is_refused_before_it_is_touched),
         cmocka_unit_test(an_amount_that_is_no_multiple_takes_nothing),
