@@ -1,4 +1,4 @@
-/* desfire.c: MIFARE DESFire as a virtual card: APDUs directly. */
+/* desfire.c: MIFARE DESFire as a virtual card: APDUs directly, or in blocks of ISO/IEC 14443-4. */
 #include "families.h"
 #include <scrip/desfire_card.h>
 #include <string.h>
@@ -8,6 +8,8 @@ struct desfire_vcard {
     struct scrip_desfire_host host;
     struct scrip_desfire_options options;
     struct scrip_desfire_card card;
+    struct scrip_picc_4 air;
+    uint8_t command[SCRIP_DESFIRE_RAPDU_MAX], response[SCRIP_DESFIRE_RAPDU_MAX]; /* of the air */
     bool powered;
 };
 
@@ -61,6 +63,35 @@ static void desfire_off(struct scrip_vcard *base)
     card_off((struct desfire_vcard *)base);
 }
 
+/* ---- the air ---------------------------------------------------------------------------------------------------- */
+
+static enum scrip_status air_power(void *ctx, bool on, struct scrip_picc_a *a, uint8_t ats[33])
+{
+    struct desfire_vcard *card = ctx;
+    if (!on) {
+        card_off(card);
+        return SCRIP_OK;
+    }
+    SCRIP_TRY(card_on(card));
+    a->uid_len = (uint8_t)scrip_desfire_card_uid(&card->card, a->uid);
+    a->atqa[0] = a->uid_len == 4 ? 0x04 : 0x44; /* size of the UID in bits 7 and 8 [DS EV3, 8.2] */
+    a->atqa[1] = 0x03;
+    a->sak = scrip_desfire_card_sak(&card->card);
+    (void)scrip_desfire_card_ats(&card->card, ats);
+    return a->uid_len != 0 ? SCRIP_OK : SCRIP_E_NV;
+}
+
+static enum scrip_status air_apdu(void *ctx, struct scrip_bytes command, struct scrip_buf *response, uint32_t *busy_us)
+{
+    (void)busy_us; /* what a DESFire takes to work is not public */
+    return answer(ctx, command, response);
+}
+
+static struct scrip_picc *desfire_picc(struct scrip_vcard *base)
+{
+    return &((struct desfire_vcard *)base)->air.picc;
+}
+
 /* ---- the family ------------------------------------------------------------------------------------------------- */
 
 static uint32_t desfire_pages(const struct scrip_vcard_identity *identity)
@@ -80,11 +111,13 @@ static enum scrip_status desfire_make(const struct scrip_nv *nv, const struct sc
 static void desfire_bind(struct vcard *any)
 {
     struct desfire_vcard *card = (struct desfire_vcard *)any;
+    const struct scrip_picc_app app = {.ctx = card, .power = air_power, .apdu = air_apdu};
     card->host =
         (struct scrip_desfire_host){.nv = any->nv, .random = &any->random, .clock = &any->clock, .trace = any->trace};
     card->options = (struct scrip_desfire_options){.keep_pending_on_auth = any->identity.keep_pending_on_auth,
                                                    .end_session_on_0c = any->identity.end_session_on_0c,
                                                    .transaction_timer_ms = any->identity.transaction_timer_ms};
+    scrip_picc_4_init(&card->air, &app, SCRIP_BUF_OF(card->command), SCRIP_BUF_OF(card->response));
 }
 
 const struct vcard_family vcard_desfire = {
@@ -94,5 +127,5 @@ const struct vcard_family vcard_desfire = {
     .pages = desfire_pages,
     .make = desfire_make,
     .bind = desfire_bind,
-    .ops = {.on = desfire_on, .apdu = desfire_apdu, .off = desfire_off, .close = vcard_close},
+    .ops = {.on = desfire_on, .apdu = desfire_apdu, .off = desfire_off, .close = vcard_close, .picc = desfire_picc},
 };

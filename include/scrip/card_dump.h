@@ -10,6 +10,7 @@
 #define SCRIP_CARD_DUMP_H
 
 #include <scrip/classic.h>
+#include <scrip/otp.h>
 #include <scrip/profile.h>
 
 enum scrip_dump_format { SCRIP_DUMP_MFD, SCRIP_DUMP_PROXMARK, SCRIP_DUMP_FLIPPER, SCRIP_DUMP_FORMATS };
@@ -75,6 +76,19 @@ enum scrip_status scrip_dump_lint(const struct scrip_card_dump *dump,
 /** The memory of a card file, which is locked meanwhile.
  *  @return as scrip_vcard_open; SCRIP_E_UNSUPPORTED: not a MIFARE Classic */
 enum scrip_status scrip_vcard_dump(const char *path, struct scrip_card_dump *dump, char error[SCRIP_VCARD_ERROR_MAX]);
+
+/** The memory of a one-time wallet. No program of others has a format for it. */
+struct scrip_otp_dump {
+    uint8_t blocks[SCRIP_OTP_BLOCKS][SCRIP_CLASSIC_BLOCK]; /**< as stored; wipe */
+    uint16_t written;  /**< bit b: the pointer of block b: it cannot be written any more */
+    uint8_t passwords; /**< bit s: sector s has a password of its own */
+    uint16_t used;     /**< units spent */
+};
+
+/** Read it from a card file, which is locked meanwhile.
+ *  @return as scrip_vcard_open; SCRIP_E_UNSUPPORTED: not a one-time wallet */
+enum scrip_status scrip_vcard_dump_otp(const char *path, struct scrip_otp_dump *dump,
+                                       char error[SCRIP_VCARD_ERROR_MAX]);
 
 /** Make a card file out of a dump, unknown bytes filled. The file must not exist; a process killed in between leaves
  * half a card, so make it beside its place and move it there. ATQA and SAK become those of our cards of this size.
