@@ -100,6 +100,7 @@ void scrip_pn532_end(struct scrip_pn532 *pn532)
     }
     pn532->awake = false;
     pn532->listed = false;
+    pn532->target.uid_len = 0;
 }
 
 /* ---- Finding a card ---------------------------------------------------------------------------------------------- */
@@ -109,6 +110,7 @@ static enum scrip_status power(struct scrip_coupler *coupler, bool on)
     struct scrip_pn532 *pn532 = of_coupler(coupler);
     const uint8_t field[] = {0x01, on ? 0x01 : 0x00};
     pn532->listed = false;
+    pn532->target.uid_len = 0;
     if (tell(pn532, RF_CONFIGURATION, field, sizeof field) != SCRIP_OK) {
         return SCRIP_E_LINK;
     }

@@ -1,13 +1,9 @@
-/* fake_pn532.h: a PN532 as seen from its pins: frames over a serial line, SPI or I2C, and behind them a script of
- * commands and answers. It can lose or damage any byte of a conversation. Time passes only while the driver waits. */
+/* fake_pn532.h: a PN532 that follows a script of commands and answers. */
 #ifndef TESTS_READER_CHIP_FAKE_PN532_H
 #define TESTS_READER_CHIP_FAKE_PN532_H
 
-#include "check.h"
-#include <scrip/pn532.h>
+#include "wire.h"
 #include <stdio.h>
-
-enum fake_fault { FAKE_WHOLE, FAKE_LOSES, FAKE_FLIPS };
 
 struct fake_step {
     const char *command; /* hex, without D4; NULL ends a script; "*": any */
@@ -15,52 +11,22 @@ struct fake_step {
 };
 
 struct fake_pn532 {
+    struct wire wire; /* first */
     const struct fake_step *script;
     size_t step;
-    size_t commands; /* that arrived whole */
-    size_t aborts;   /* ACKs of the host */
-    size_t repeats;  /* NACKs of the host */
-    bool strange;    /* a command came that the script does not have */
-    bool dead;       /* says nothing any more */
-    bool extended_always;
-    bool serial;      /* what was said stays in the host's queue until it is read */
-    const char *late; /* hex: comes before the next ACK */
-    bool any_order;   /* the script is a list to look commands up in */
-
-    uint8_t heard[8192]; /* all bytes of the host, wake-up included */
-    size_t heard_len;
-    size_t parsed; /* of them */
-    uint8_t said[16384];
-    size_t said_len;
-    size_t taken; /* of them */
+    size_t commands;      /* that arrived whole */
+    size_t aborts;        /* ACKs of the host */
+    size_t repeats;       /* NACKs of the host */
+    bool strange;         /* a command came that the script does not have */
+    bool extended_always; /* in the longer form of a frame, whatever its length */
+    bool any_order;       /* the script is a list to look commands up in */
+    const char *late;     /* hex: comes before the next ACK */
+    size_t parsed;        /* of what was heard */
     uint8_t last[300];
     size_t last_len;
-
-    /* The byte with this number (from 1) on its way to the host, or to the chip, is lost or damaged. */
-    enum fake_fault fault;
-    size_t fault_to_host;
-    size_t fault_to_chip;
-    size_t to_host;
-    size_t to_chip;
-    size_t dies_after; /* so many bytes to the host; 0: never */
-
-    uint64_t now_us;
 };
 
 /* ---- Frames ------------------------------------------------------------------------------------------------------ */
-
-static inline void fake_say_raw(struct fake_pn532 *fake, const uint8_t *at, size_t len)
-{
-    for (size_t i = 0; i < len && !fake->dead; i++) {
-        const bool hit = ++fake->to_host == fake->fault_to_host;
-        fake->dead = fake->dies_after != 0 && fake->to_host >= fake->dies_after;
-        if (hit && fake->fault == FAKE_LOSES) {
-            continue;
-        }
-        assert_true(fake->said_len < sizeof fake->said);
-        fake->said[fake->said_len++] = (uint8_t)(hit && fake->fault == FAKE_FLIPS ? at[i] ^ 0x10U : at[i]);
-    }
-}
 
 static inline size_t fake_frame(uint8_t *out, const uint8_t *content, size_t len, bool extended)
 {
@@ -91,7 +57,7 @@ static inline size_t fake_frame(uint8_t *out, const uint8_t *content, size_t len
 static inline void fake_say(struct fake_pn532 *fake, const uint8_t *content, size_t len)
 {
     fake->last_len = fake_frame(fake->last, content, len, fake->extended_always);
-    fake_say_raw(fake, fake->last, fake->last_len);
+    wire_say(&fake->wire, fake->last, fake->last_len);
 }
 
 static inline void fake_say_hex(struct fake_pn532 *fake, const char *content)
@@ -132,12 +98,12 @@ static inline void fake_command(struct fake_pn532 *fake, const uint8_t *at, size
     const struct fake_step *step = &fake->script[fake->any_order ? 0 : fake->step];
     uint8_t late[64];
     fake->commands++;
-    fake->said_len = fake->serial ? fake->said_len : fake->taken; /* a new command ends the one that runs */
+    wire_forget(&fake->wire); /* a new command ends the one that runs */
     if (fake->late != NULL) {
-        fake_say_raw(fake, late, from_hex(fake->late, late, sizeof late));
+        wire_say(&fake->wire, late, from_hex(fake->late, late, sizeof late));
         fake->late = NULL;
     }
-    fake_say_raw(fake, ack, sizeof ack);
+    wire_say(&fake->wire, ack, sizeof ack);
     if (len == 2 && at[0] == 0x14 && at[1] == 0x01) { /* comes whenever the chip is woken */
         fake_say_hex(fake, "D515");
         return;
@@ -163,12 +129,12 @@ static inline size_t fake_parse(struct fake_pn532 *fake, const uint8_t *at, size
     }
     if (at[2] == 0x00 && at[3] == 0xFF) {
         fake->aborts++;
-        fake->said_len = fake->serial ? fake->said_len : fake->taken;
+        wire_forget(&fake->wire);
         return 4;
     }
     if (at[2] == 0xFF && at[3] == 0x00) {
         fake->repeats++;
-        fake_say_raw(fake, fake->last, fake->last_len);
+        wire_say(&fake->wire, fake->last, fake->last_len);
         return 4;
     }
     const bool extended = at[2] == 0xFF && at[3] == 0xFF;
@@ -195,18 +161,13 @@ static inline size_t fake_parse(struct fake_pn532 *fake, const uint8_t *at, size
     return head + content + 2;
 }
 
-static inline void fake_hear(struct fake_pn532 *fake, const uint8_t *at, size_t len)
+static inline void fake_hear(struct wire *wire, uint8_t byte)
 {
-    for (size_t i = 0; i < len; i++) {
-        const bool hit = ++fake->to_chip == fake->fault_to_chip;
-        if (hit && fake->fault == FAKE_LOSES) {
-            continue;
-        }
-        assert_true(fake->heard_len < sizeof fake->heard);
-        fake->heard[fake->heard_len++] = (uint8_t)(hit && fake->fault == FAKE_FLIPS ? at[i] ^ 0x10U : at[i]);
-    }
-    while (fake->parsed < fake->heard_len) {
-        const size_t used = fake_parse(fake, fake->heard + fake->parsed, fake->heard_len - fake->parsed);
+    struct fake_pn532 *fake = (struct fake_pn532 *)wire;
+    (void)byte;
+    assert_true(wire->heard_len < sizeof wire->heard);
+    while (fake->parsed < wire->heard_len) {
+        const size_t used = fake_parse(fake, wire->heard + fake->parsed, wire->heard_len - fake->parsed);
         if (used == 0) {
             return;
         }
@@ -214,136 +175,10 @@ static inline void fake_hear(struct fake_pn532 *fake, const uint8_t *at, size_t 
     }
 }
 
-/* ---- Time -------------------------------------------------------------------------------------------------------- */
-
-static inline uint32_t fake_now(void *ctx)
+static inline void fake_connect(struct fake_pn532 *fake, enum wire_bus bus, struct scrip_pn532 *pn532)
 {
-    return (uint32_t)(((struct fake_pn532 *)ctx)->now_us / 1000U);
-}
-
-static inline void fake_wait(void *ctx, uint32_t us)
-{
-    ((struct fake_pn532 *)ctx)->now_us += us;
-}
-
-/* ---- HSU --------------------------------------------------------------------------------------------------------- */
-
-static inline enum scrip_status fake_uart_write(void *ctx, struct scrip_bytes bytes)
-{
-    fake_hear(ctx, bytes.at, bytes.len);
-    return SCRIP_OK;
-}
-
-static inline enum scrip_status fake_uart_read(void *ctx, uint8_t *at, size_t len, uint32_t timeout_ms)
-{
-    struct fake_pn532 *fake = ctx;
-    if (fake->said_len - fake->taken < len) {
-        fake->taken = fake->said_len;
-        fake->now_us += 1000U * (uint64_t)timeout_ms;
-        return SCRIP_E_TIMEOUT;
-    }
-    memcpy(at, fake->said + fake->taken, len);
-    fake->taken += len;
-    return SCRIP_OK;
-}
-
-static inline enum scrip_status fake_uart_flush(void *ctx)
-{
-    struct fake_pn532 *fake = ctx;
-    fake->taken = fake->said_len;
-    return SCRIP_OK;
-}
-
-/* ---- SPI and I2C: by frames -------------------------------------------------------------------------------------- */
-
-static inline uint8_t fake_mirror(uint8_t byte)
-{
-    uint8_t out = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        out = (uint8_t)(out | (unsigned)(byte >> i & 1) << (7 - i));
-    }
-    return out;
-}
-
-/* Length of the frame that the chip holds. */
-static inline size_t fake_held(const struct fake_pn532 *fake)
-{
-    const uint8_t *at = fake->said + fake->taken;
-    const size_t len = fake->said_len - fake->taken;
-    if (len < 6) {
-        return len;
-    }
-    const size_t whole = at[3] == 0x00 && at[4] == 0xFF   ? 6
-                         : at[3] == 0xFF && at[4] == 0xFF ? 3 + 5 + (size_t)scrip_get_be16(at + 5) + 2
-                                                          : 3 + 2 + (size_t)at[3] + 2;
-    return whole < len ? whole : len;
-}
-
-/* A fetch begins at the beginning of the frame, ends it, and goes on with rubbish behind it. */
-static inline void fake_fetch(struct fake_pn532 *fake, uint8_t *at, size_t len)
-{
-    const size_t held = fake_held(fake);
-    memset(at, 0xA5, len);
-    memcpy(at, fake->said + fake->taken, held < len ? held : len);
-    fake->taken += held;
-}
-
-static inline enum scrip_status fake_spi(void *ctx, const uint8_t *tx, uint8_t *rx, size_t len)
-{
-    struct fake_pn532 *fake = ctx;
-    uint8_t in[300] = {0}, out[300] = {0};
-    assert_true(len <= sizeof in);
-    for (size_t i = 0; i < len; i++) {
-        in[i] = fake_mirror(tx[i]);
-    }
-    if (in[0] == 0x01) {
-        fake_hear(fake, in + 1, len - 1);
-    } else if (in[0] == 0x02 && len == 2) {
-        out[1] = fake->said_len > fake->taken;
-    } else if (in[0] == 0x03) {
-        fake_fetch(fake, out + 1, len - 1);
-    }
-    for (size_t i = 0; i < len && rx != NULL; i++) {
-        rx[i] = fake_mirror(out[i]);
-    }
-    return SCRIP_OK;
-}
-
-static inline enum scrip_status fake_i2c_write(void *ctx, struct scrip_bytes bytes)
-{
-    fake_hear(ctx, bytes.at, bytes.len);
-    return SCRIP_OK;
-}
-
-static inline enum scrip_status fake_i2c_read(void *ctx, uint8_t *at, size_t len)
-{
-    struct fake_pn532 *fake = ctx;
-    at[0] = fake->said_len > fake->taken;
-    if (len > 1) {
-        fake_fetch(fake, at + 1, len - 1);
-    }
-    return SCRIP_OK;
-}
-
-/* ------------------------------------------------------------------------------------------------------------------ */
-
-enum fake_bus { FAKE_HSU, FAKE_SPI, FAKE_I2C, FAKE_BUSES };
-
-static inline void fake_connect(struct fake_pn532 *fake, enum fake_bus bus, struct scrip_pn532 *pn532)
-{
-    const struct scrip_ticks ticks = {.ctx = fake, .now_ms = fake_now, .wait_us = fake_wait};
-    const struct scrip_uart uart = {
-        .ctx = fake, .write = fake_uart_write, .read = fake_uart_read, .flush = fake_uart_flush};
-    const struct scrip_spi spi = {.ctx = fake, .transfer = fake_spi};
-    const struct scrip_i2c i2c = {.ctx = fake, .write = fake_i2c_write, .read = fake_i2c_read};
-    fake->serial = bus == FAKE_HSU;
-    if (bus == FAKE_HSU) {
-        scrip_pn532_init_hsu(pn532, &uart, &ticks);
-    } else if (bus == FAKE_SPI) {
-        scrip_pn532_init_spi(pn532, &spi, &ticks);
-    } else {
-        scrip_pn532_init_i2c(pn532, &i2c, &ticks);
-    }
+    fake->wire.hear = fake_hear;
+    wire_connect(&fake->wire, bus, pn532);
 }
 
 #endif

@@ -21,7 +21,7 @@ struct bench {
     struct scrip_buf out;
 };
 
-static struct bench *given_silent(enum fake_bus bus, const struct fake_step *script)
+static struct bench *given_silent(enum wire_bus bus, const struct fake_step *script)
 {
     struct bench *b = calloc(1, sizeof *b);
     assert_non_null(b);
@@ -31,7 +31,7 @@ static struct bench *given_silent(enum fake_bus bus, const struct fake_step *scr
     return b;
 }
 
-static struct bench *given(enum fake_bus bus, const struct fake_step *script)
+static struct bench *given(enum wire_bus bus, const struct fake_step *script)
 {
     struct bench *b = given_silent(bus, script);
     assert_ok(scrip_pn532_begin(&b->pn532));
@@ -75,14 +75,14 @@ static void the_serial_line_wakes_the_chip_and_frames_commands(void **state)
 {
     (void)state;
     static const struct fake_step script[] = {BEGIN, {NULL, NULL}};
-    struct bench *b = given(FAKE_HSU, script);
-    assert_hex(scrip_bytes(b->fake.heard, b->fake.heard_len), "55550000000000000000000000000000"
-                                                              "0000FF03FDD414011700"
-                                                              "0000FF02FED4022A00"
-                                                              "0000FF03FDD412140600"
-                                                              "0000FF06FAD43202000B0AE300"
-                                                              "0000FF04FCD4320400F600"
-                                                              "0000FF06FAD43205FF0101F400");
+    struct bench *b = given(WIRE_HSU, script);
+    assert_hex(scrip_bytes(b->fake.wire.heard, b->fake.wire.heard_len), "55550000000000000000000000000000"
+                                                                        "0000FF03FDD414011700"
+                                                                        "0000FF02FED4022A00"
+                                                                        "0000FF03FDD412140600"
+                                                                        "0000FF06FAD43202000B0AE300"
+                                                                        "0000FF04FCD4320400F600"
+                                                                        "0000FF06FAD43205FF0101F400");
     assert_hex(SCRIP_BYTES_OF(b->pn532.version), "32010607");
     finish(b);
 }
@@ -98,14 +98,14 @@ static enum scrip_status tapped_spi(void *ctx, const uint8_t *tx, uint8_t *rx, s
         memcpy(tap.tx + tap.len, tx, len);
         tap.len += len;
     }
-    return fake_spi(ctx, tx, rx, len);
+    return wire_spi(ctx, tx, rx, len);
 }
 
 static void spi_carries_mirrored_bytes_behind_what_the_transfer_is(void **state)
 {
     (void)state;
     static const struct fake_step script[] = {BEGIN, {NULL, NULL}};
-    struct bench *b = given_silent(FAKE_SPI, script);
+    struct bench *b = given_silent(WIRE_SPI, script);
     tap.len = 0;
     b->pn532.bus.spi.transfer = tapped_spi;
     assert_ok(scrip_pn532_begin(&b->pn532));
@@ -133,13 +133,13 @@ static void long_commands_and_answers_travel_in_extended_frames(void **state)
     }
     memcpy(command, "42", 2);
     memcpy(answer, "43", 2);
-    for (enum fake_bus bus = 0; bus < FAKE_BUSES; bus++) {
+    for (enum wire_bus bus = 0; bus < WIRE_BUSES; bus++) {
         struct bench *b = given(bus, script);
         struct scrip_buf out = SCRIP_BUF_OF(big);
         assert_ok(scrip_pn532_command(&b->pn532, 0x42, SCRIP_BYTES_OF(at), &out, 100));
         assert_int_equal(out.len, 262);
         assert_int_equal(out.at[261], 0x5C);
-        assert_int_equal(b->fake.repeats, bus == FAKE_HSU ? 0 : 1); /* fetched short, then whole */
+        assert_int_equal(b->fake.repeats, bus == WIRE_HSU ? 0 : 1); /* fetched short, then whole */
         assert_status(scrip_pn532_command(&b->pn532, 0x42, scrip_bytes(big, 264), &out, 100), SCRIP_E_SPACE);
         finish(b);
     }
@@ -149,7 +149,7 @@ static void answers_in_extended_frames_of_any_length_are_taken(void **state)
 {
     (void)state;
     static const struct fake_step script[] = {BEGIN, {NULL, NULL}};
-    for (enum fake_bus bus = 0; bus < FAKE_BUSES; bus++) {
+    for (enum wire_bus bus = 0; bus < WIRE_BUSES; bus++) {
         struct bench *b = given_silent(bus, script);
         b->fake.extended_always = true;
         assert_ok(scrip_pn532_begin(&b->pn532));
@@ -163,11 +163,11 @@ static void nobody_there_is_a_time_out_within_seconds(void **state)
 {
     (void)state;
     static const struct fake_step script[] = {{NULL, NULL}};
-    for (enum fake_bus bus = 0; bus < FAKE_BUSES; bus++) {
+    for (enum wire_bus bus = 0; bus < WIRE_BUSES; bus++) {
         struct bench *b = given_silent(bus, script);
-        b->fake.dead = true;
+        b->fake.wire.dead = true;
         assert_status(scrip_pn532_begin(&b->pn532), SCRIP_E_TIMEOUT);
-        assert_true(b->fake.now_us < 5000000);
+        assert_true(b->fake.wire.now_us < 5000000);
         finish(b);
     }
 }
@@ -176,7 +176,7 @@ static void another_chip_is_not_taken_for_a_pn532(void **state)
 {
     (void)state;
     static const struct fake_step script[] = {{"02", "03 07010000"}, {NULL, NULL}};
-    struct bench *b = given_silent(FAKE_HSU, script);
+    struct bench *b = given_silent(WIRE_HSU, script);
     assert_status(scrip_pn532_begin(&b->pn532), SCRIP_E_UNSUPPORTED);
     finish(b);
 }
@@ -197,7 +197,7 @@ static void bytes_of_an_older_conversation_are_hunted_past(void **state)
         {"0000FF0DF3D5", true},
     };
     for (size_t i = 0; i < sizeof stale / sizeof stale[0]; i++) {
-        struct bench *b = given(FAKE_HSU, script);
+        struct bench *b = given(WIRE_HSU, script);
         b->fake.late = stale[i].late;
         const enum scrip_status status = scrip_pn532_command(&b->pn532, 0x04, scrip_bytes(NULL, 0), &b->out, 100);
         assert_true(stale[i].lost ? status == SCRIP_E_TIMEOUT : status == SCRIP_OK);
@@ -213,8 +213,8 @@ static void bytes_left_from_before_are_thrown_away_with_the_command(void **state
     (void)state;
     static const struct fake_step script[] = {BEGIN, {"04", "05 000000"}, {NULL, NULL}};
     static const uint8_t left[] = {0x00, 0x00, 0xFF, 0x0D, 0xF3, 0xD5};
-    struct bench *b = given(FAKE_HSU, script);
-    fake_say_raw(&b->fake, left, sizeof left);
+    struct bench *b = given(WIRE_HSU, script);
+    wire_say(&b->fake.wire, left, sizeof left);
     assert_ok(scrip_pn532_command(&b->pn532, 0x04, scrip_bytes(NULL, 0), &b->out, 100));
     finish(b);
 }
@@ -235,7 +235,7 @@ static void a_card_is_found_with_what_it_says_of_itself(void **state)
     };
     for (size_t i = 0; i < sizeof cards / sizeof cards[0]; i++) {
         const struct fake_step script[] = {BEGIN, FIELD, {"4A 0100", cards[i].answer}, {NULL, NULL}};
-        for (enum fake_bus bus = 0; bus < FAKE_BUSES; bus++) {
+        for (enum wire_bus bus = 0; bus < WIRE_BUSES; bus++) {
             struct bench *b = given(bus, script);
             assert_ok(found(b));
             assert_hex(scrip_bytes(b->target.uid, b->target.uid_len), cards[i].uid);
@@ -263,7 +263,7 @@ static void targets_that_make_no_sense_are_a_failed_reader(void **state)
     };
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         const struct fake_step script[] = {BEGIN, FIELD, {"4A 0100", answers[i]}, {NULL, NULL}};
-        struct bench *b = given(FAKE_HSU, script);
+        struct bench *b = given(WIRE_HSU, script);
         assert_status(found(b), SCRIP_E_LINK);
         assert_int_equal(b->target.uid_len, 0);
         finish(b);
@@ -283,7 +283,7 @@ static void waiting_for_a_card_looks_until_the_time_is_over(void **state)
                                               FIELD,
                                               {"4A 0100", "4B 00"},
                                               {NULL, NULL}};
-    struct bench *b = given(FAKE_HSU, script);
+    struct bench *b = given(WIRE_HSU, script);
     assert_ok(ops(b)->find(&b->pn532.coupler, 1000, &b->target));
     assert_status(found(b), SCRIP_E_NO_CARD);
     finish(b);
@@ -308,7 +308,7 @@ static void a_card_is_selected_again_by_its_uid_with_cascade_tags(void **state)
                                            {cards[i].request, cards[i].other},
                                            {cards[i].request, "4B 00"},
                                            {NULL, NULL}};
-        struct bench *b = given(FAKE_HSU, script);
+        struct bench *b = given(WIRE_HSU, script);
         assert_ok(found(b));
         assert_ok(ops(b)->again(&b->pn532.coupler));
         assert_status(ops(b)->again(&b->pn532.coupler), SCRIP_E_NO_CARD);
@@ -323,7 +323,7 @@ static void a_card_of_blocks_is_released_before_it_is_woken(void **state)
     static const char card[] = "4B 01 01 0344 20 04 DEADBEEF 0200";
     static const struct fake_step script[] = {
         BEGIN, FIELD, {"4A 0100", card}, {"52 00", "53 00"}, {"4A 0100 DEADBEEF", card}, {NULL, NULL}};
-    struct bench *b = given(FAKE_HSU, script);
+    struct bench *b = given(WIRE_HSU, script);
     assert_status(ops(b)->again(&b->pn532.coupler), SCRIP_E_NO_CARD); /* none was ever found */
     assert_ok(found(b));
     assert_ok(ops(b)->again(&b->pn532.coupler));
@@ -368,7 +368,7 @@ static void every_status_of_the_chip_has_its_meaning(void **state)
         snprintf(request, sizeof request, "4001%s", rows[i].command);
         const struct fake_step script[] = {
             BEGIN, FIELD, {"4A 0100", "4B 01 01 0004 08 04 DEADBEEF"}, {request, rows[i].answer}, {NULL, NULL}};
-        struct bench *b = given(FAKE_HSU, script);
+        struct bench *b = given(WIRE_HSU, script);
         assert_ok(found(b));
         assert_status(did_mifare(b, rows[i].command), rows[i].status);
         assert_int_equal(b->out.len, i == 4 ? 16 : 0);
@@ -381,7 +381,7 @@ static void commands_that_are_none_never_reach_the_chip(void **state)
     (void)state;
     static const struct fake_step script[] = {BEGIN, {NULL, NULL}};
     static const char *const commands[] = {"", "30", "300400", "6004", "A004", "C004", "B00400", "E050", "5000FF"};
-    struct bench *b = given(FAKE_HSU, script);
+    struct bench *b = given(WIRE_HSU, script);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         assert_status(did_mifare(b, commands[i]), SCRIP_E_ARGUMENT);
     }
@@ -392,7 +392,7 @@ static void halt_is_a_deselect(void **state)
 {
     (void)state;
     static const struct fake_step script[] = {BEGIN, {"44 01", "45 00"}, {NULL, NULL}};
-    struct bench *b = given(FAKE_HSU, script);
+    struct bench *b = given(WIRE_HSU, script);
     assert_ok(did_mifare(b, "5000"));
     finish(b);
 }
@@ -424,7 +424,7 @@ static void long_apdus_go_and_come_in_pieces(void **state)
                                        {"40 01", piece},
                                        {"40 01", "41 00 9000"},
                                        {NULL, NULL}};
-    for (enum fake_bus bus = 0; bus < FAKE_BUSES; bus++) {
+    for (enum wire_bus bus = 0; bus < WIRE_BUSES; bus++) {
         struct bench *b = given(bus, script);
         assert_ok(found(b));
         assert_ok(did_apdu(b, whole));
@@ -444,7 +444,7 @@ static void a_response_that_does_not_fit_is_fetched_to_its_end(void **state)
                                               {"40 01", "41 00 049100"},
                                               {"40 01 9060000000", "41 00 91AE"},
                                               {NULL, NULL}};
-    struct bench *b = given(FAKE_HSU, script);
+    struct bench *b = given(WIRE_HSU, script);
     b->out.cap = 5;
     assert_ok(found(b));
     assert_status(did_apdu(b, "9060000000"), SCRIP_E_SPACE);
@@ -467,7 +467,7 @@ static void an_apdu_that_fails_in_any_piece_is_torn(void **state)
                                            {"40 01 9060000000", answers[i][0]},
                                            {answers[i][1] != NULL ? "40 01" : NULL, answers[i][1]},
                                            {NULL, NULL}};
-        struct bench *b = given(FAKE_HSU, script);
+        struct bench *b = given(WIRE_HSU, script);
         assert_ok(found(b));
         assert_status(did_apdu(b, "9060000000"), SCRIP_E_TORN);
         assert_int_equal(b->out.len, 0);
@@ -493,7 +493,7 @@ static void a_chip_that_never_comes_to_an_end_is_torn(void **state)
     b->out = SCRIP_BUF_OF(b->at);
     b->fake.script = script;
     b->fake.any_order = true;
-    fake_connect(&b->fake, FAKE_I2C, &b->pn532);
+    fake_connect(&b->fake, WIRE_I2C, &b->pn532);
     assert_ok(scrip_pn532_begin(&b->pn532));
     assert_ok(found(b));
     assert_status(did_apdu(b, "9060000000"), SCRIP_E_TORN);
@@ -504,7 +504,7 @@ static void without_a_card_of_part_4_there_is_no_apdu(void **state)
 {
     (void)state;
     static const struct fake_step script[] = {BEGIN, FIELD, {"4A 0100", "4B 01 01 0004 08 04 DEADBEEF"}, {NULL, NULL}};
-    struct bench *b = given(FAKE_HSU, script);
+    struct bench *b = given(WIRE_HSU, script);
     assert_status(did_apdu(b, "9060000000"), SCRIP_E_STATE);
     assert_ok(found(b));
     assert_status(did_apdu(b, "9060000000"), SCRIP_E_STATE);
@@ -534,7 +534,7 @@ static void raw_frames_set_the_registers_and_put_them_back(void **state)
     static const uint8_t reqa[] = {0x26}, read[] = {0x30, 0x04};
     const struct scrip_coupler_raw shortly = {.parity = true, .last_bits = 7, .timeout_us = 700};
     const struct scrip_coupler_raw bare = {.crc_out = true, .crc_in = true, .timeout_us = 800};
-    struct bench *b = given(FAKE_HSU, script);
+    struct bench *b = given(WIRE_HSU, script);
     struct scrip_coupler *coupler = &b->pn532.coupler;
     uint8_t last_bits = 9;
     assert_ok(ops(b)->raw(coupler, &shortly, SCRIP_BYTES_OF(reqa), &b->out, &last_bits));
@@ -555,12 +555,12 @@ static void a_chip_put_to_sleep_wakes_up_with_the_next_command(void **state)
     (void)state;
     static const struct fake_step script[] = {
         BEGIN, {"32 0100", "33"}, {"16 F0", "17 00"}, {"04", "05 00"}, {NULL, NULL}};
-    struct bench *b = given(FAKE_HSU, script);
+    struct bench *b = given(WIRE_HSU, script);
     scrip_pn532_end(&b->pn532);
     scrip_pn532_end(&b->pn532); /* is asleep already */
-    const size_t before = b->fake.heard_len;
+    const size_t before = b->fake.wire.heard_len;
     assert_ok(scrip_pn532_command(&b->pn532, 0x04, scrip_bytes(NULL, 0), &b->out, 100));
-    assert_hex(scrip_bytes(b->fake.heard + before, 3), "555500");
+    assert_hex(scrip_bytes(b->fake.wire.heard + before, 3), "555500");
     finish(b);
 }
 
@@ -607,28 +607,28 @@ static const struct fake_step cards[] = {{"02", "03 32010607"},
                                          {"40 01 B004", "41 13"},
                                          {NULL, NULL}};
 
-static struct bench *given_bad_line(enum fake_bus bus, enum fake_fault fault, size_t to_host, size_t to_chip)
+static struct bench *given_bad_line(enum wire_bus bus, enum wire_fault fault, size_t to_host, size_t to_chip)
 {
     struct bench *b = given_silent(bus, cards);
     b->fake.any_order = true;
-    b->fake.fault = fault;
-    b->fake.fault_to_host = to_host;
-    b->fake.fault_to_chip = to_chip;
+    b->fake.wire.fault = fault;
+    b->fake.wire.fault_to_host = to_host;
+    b->fake.wire.fault_to_chip = to_chip;
     return b;
 }
 
 static void a_byte_lost_or_damaged_anywhere_never_makes_a_wrong_answer(void **state)
 {
     (void)state;
-    struct bench *b = given_bad_line(FAKE_HSU, FAKE_WHOLE, 0, 0);
+    struct bench *b = given_bad_line(WIRE_HSU, WIRE_WHOLE, 0, 0);
     assert_true(visit(b));
-    const size_t to_host = b->fake.to_host, to_chip = b->fake.to_chip;
+    const size_t to_host = b->fake.wire.to_host, to_chip = b->fake.wire.to_chip;
     size_t survived = 0;
     free(b);
     assert_true(to_host > 150 && to_chip > 150);
-    for (enum fake_fault fault = FAKE_LOSES; fault <= FAKE_FLIPS; fault++) {
+    for (enum wire_fault fault = WIRE_LOSES; fault <= WIRE_FLIPS; fault++) {
         for (size_t at = 1; at <= to_host + to_chip; at++) {
-            b = given_bad_line(FAKE_HSU, fault, at <= to_host ? at : 0, at > to_host ? at - to_host : 0);
+            b = given_bad_line(WIRE_HSU, fault, at <= to_host ? at : 0, at > to_host ? at - to_host : 0);
             survived += visit(b);
             if (!visit(b)) { /* the line is good again by now */
                 fail_msg("fault %d at byte %zu of %zu + %zu: does not go on", (int)fault, at, to_host, to_chip);
@@ -642,13 +642,13 @@ static void a_byte_lost_or_damaged_anywhere_never_makes_a_wrong_answer(void **st
 static void damage_on_a_clocked_bus_never_makes_a_wrong_answer(void **state)
 {
     (void)state;
-    for (enum fake_bus bus = FAKE_SPI; bus < FAKE_BUSES; bus++) {
-        struct bench *b = given_bad_line(bus, FAKE_WHOLE, 0, 0);
+    for (enum wire_bus bus = WIRE_SPI; bus < WIRE_BUSES; bus++) {
+        struct bench *b = given_bad_line(bus, WIRE_WHOLE, 0, 0);
         assert_true(visit(b));
-        const size_t to_host = b->fake.to_host, to_chip = b->fake.to_chip;
+        const size_t to_host = b->fake.wire.to_host, to_chip = b->fake.wire.to_chip;
         free(b);
         for (size_t at = 1; at <= to_host + to_chip; at++) {
-            b = given_bad_line(bus, FAKE_FLIPS, at <= to_host ? at : 0, at > to_host ? at - to_host : 0);
+            b = given_bad_line(bus, WIRE_FLIPS, at <= to_host ? at : 0, at > to_host ? at - to_host : 0);
             (void)visit(b);
             assert_true(visit(b));
             free(b);
@@ -660,17 +660,17 @@ static void damage_on_a_clocked_bus_never_makes_a_wrong_answer(void **state)
 static void a_line_cut_after_any_byte_leaves_the_driver_able_to_go_on(void **state)
 {
     (void)state;
-    struct bench *b = given_bad_line(FAKE_HSU, FAKE_WHOLE, 0, 0);
+    struct bench *b = given_bad_line(WIRE_HSU, WIRE_WHOLE, 0, 0);
     assert_true(visit(b));
-    const size_t said = b->fake.to_host;
+    const size_t said = b->fake.wire.to_host;
     free(b);
     for (size_t at = 1; at < said; at++) {
-        b = given_bad_line(FAKE_HSU, FAKE_WHOLE, 0, 0);
-        b->fake.dies_after = at;
+        b = given_bad_line(WIRE_HSU, WIRE_WHOLE, 0, 0);
+        b->fake.wire.dies_after = at;
         assert_false(visit(b));
-        assert_true(b->fake.dead);
-        b->fake.dead = false;
-        b->fake.dies_after = 0;
+        assert_true(b->fake.wire.dead);
+        b->fake.wire.dead = false;
+        b->fake.wire.dies_after = 0;
         if (!visit(b)) {
             fail_msg("cut after %zu of %zu bytes: does not go on", at, said);
         }
