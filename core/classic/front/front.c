@@ -77,12 +77,20 @@ static uint32_t uid4(const struct scrip_mifare_front *front)
     return scrip_get_be32(front->a.uid + front->a.uid_len - 4U);
 }
 
+/* The generator's state after `clocks`. 65536 is 1 to the period of 65535: folding spares a long division. */
+static uint32_t generated(uint64_t clocks)
+{
+    while (clocks > NONCE_PERIOD) {
+        clocks = (clocks & 0xFFFFU) + (clocks >> 16);
+    }
+    return scrip_crypto1_successor(NONCE_SEED, (uint32_t)clocks);
+}
+
 static enum scrip_status make_nonce(struct scrip_mifare_front *front, uint64_t now_fc)
 {
     uint8_t bytes[4];
     if (front->genuine) {
-        const uint64_t clocks = (now_fc - front->on_fc) / ETU_FC;
-        front->nt = scrip_crypto1_successor(NONCE_SEED, (uint32_t)(clocks % NONCE_PERIOD));
+        front->nt = generated((now_fc - front->on_fc) / ETU_FC);
         return SCRIP_OK;
     }
     SCRIP_TRY(front->random->fill(front->random->ctx, bytes, sizeof bytes));

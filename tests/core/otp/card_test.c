@@ -65,6 +65,24 @@ static void a_hardened_card_is_silent_to_a_wrong_proof_and_a_genuine_one_is_not(
     bench_free(b);
 }
 
+static void a_genuine_nonce_is_of_the_time_since_the_field_came(void **state)
+{
+    static const uint64_t clocks[] = {0, 1, 160, 65534, 65535, 65536, 2 * 65535 + 7, UINT64_C(65535) << 24, 1ULL << 40};
+    struct bench *b = &bench;
+    const struct scrip_otp_options genuine = {.genuine = true};
+    (void)state;
+    given_blank(b);
+    scrip_otp_card_init(&b->card, &b->host, &genuine);
+    for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
+        b->card.picc.now_fc = 1000000;
+        power_cycle(b);
+        b->card.picc.now_fc += clocks[i] * 128 + 127;
+        assert_true(login(b, 1, false, KEY_DEFAULT));
+        assert_int_equal(b->card.front.nt, scrip_crypto1_successor(0x01200145, (uint32_t)(clocks[i] % 65535)));
+    }
+    bench_free(b);
+}
+
 static void each_data_block_is_written_once(void **state)
 {
     struct bench *b = &bench;
@@ -378,6 +396,7 @@ int main(void)
         cmocka_unit_test(it_is_selected_as_a_classic_1k_with_four_sectors),
         cmocka_unit_test(nothing_is_done_before_authentication_or_with_a_wrong_key),
         cmocka_unit_test(a_hardened_card_is_silent_to_a_wrong_proof_and_a_genuine_one_is_not),
+        cmocka_unit_test(a_genuine_nonce_is_of_the_time_since_the_field_came),
         cmocka_unit_test(each_data_block_is_written_once),
         cmocka_unit_test(a_block_of_zeros_is_written_once_too),
         cmocka_unit_test(the_manufacturer_block_and_blocks_beyond_are_never_written),
