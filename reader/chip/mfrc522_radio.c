@@ -174,8 +174,8 @@ enum scrip_status mfrc522_exchange(struct scrip_mfrc522 *chip, struct mfrc522_bi
  * reverse by one bit: others are damaged, and must not be taken for a refusal that changed nothing. */
 static bool is_damaged_nibble(const struct mfrc522_bits *bits)
 {
-    static const uint8_t known[] = {0x0, 0x1, 0x4, 0x5, 0xA};
-    return bits->rx_bits == 4 && bits->rx_align == 0 && memchr(known, bits->rx[0] & 0x0F, sizeof known) == NULL;
+    const unsigned known = 1U << 0x0 | 1U << 0x1 | 1U << 0x4 | 1U << 0x5 | 1U << 0xA;
+    return bits->rx_bits == 4 && bits->rx_align == 0 && (known >> (bits->rx[0] & 0x0F) & 1U) == 0;
 }
 
 static enum scrip_status radio_exchange(void *ctx, const struct scrip_frame *tx, struct scrip_frame *rx,

@@ -104,7 +104,8 @@ def check_headers():
         if name.startswith(("build/", "fuzz/")):
             continue
         home = os.path.dirname(name)
-        folders = [part for part in (home, os.path.dirname(home), "include", "tests/support", "core/desfire") if part]
+        folders = [part for part in (home, os.path.dirname(home), "include", "tests/support", "core/desfire", "reader")
+                   if part]
         with tempfile.NamedTemporaryFile("w", suffix=".c") as source:
             source.write(f'#include "{os.path.join(ROOT, name)}"\nint scrip_alone;\n')
             source.flush()

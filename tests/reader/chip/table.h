@@ -3,8 +3,8 @@
 #ifndef TESTS_READER_CHIP_TABLE_H
 #define TESTS_READER_CHIP_TABLE_H
 
-#include "mfrc522.h"
-#include "pn532_hsu.h"
+#include "model/mfrc522.h"
+#include "model/pn532_hsu.h"
 #include "wire.h"
 #include <scrip/classic_card.h>
 #include <scrip/mfrc522.h>
