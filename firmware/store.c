@@ -70,7 +70,7 @@ enum scrip_status store_save(const struct scrip_nv *flash, struct settings *sett
     out.copy.settings.generation++;
     out.copy.crc = crc_of(&out.copy);
     const uint32_t first = out.copy.settings.generation % 2 == 1 ? 0 : COPY_PAGES;
-    for (uint32_t i = 0; i < COPY_PAGES && status == SCRIP_OK; i++) {
+    for (uint32_t i = 0; i * SCRIP_NV_PAGE < sizeof out.copy && status == SCRIP_OK; i++) {
         status = flash->write(flash->ctx, first + i, out.page[i]);
     }
     settings->generation += status == SCRIP_OK ? 1U : 0U;

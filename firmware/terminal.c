@@ -247,6 +247,21 @@ static bool is_served(struct terminal *terminal, const struct scrip_card_info *c
     return same;
 }
 
+/* A chip that does not answer is woken again at every look, and spoken of once. */
+static void note_reader(struct terminal *terminal, enum scrip_status status)
+{
+    struct scrip_coupler *coupler = NULL;
+    const char *name = NULL;
+    const bool lost = status != SCRIP_OK && status != SCRIP_E_NO_CARD;
+    if (lost != terminal->reader_lost) {
+        console_line(lost ? "error: reader: " : "reader: it answers again", lost ? scrip_strerror(status) : "", NULL);
+    }
+    terminal->reader_lost = lost;
+    if (lost && reader_begin(&coupler, &name) == SCRIP_OK) {
+        reader_link_init(&terminal->reader, coupler);
+    }
+}
+
 void terminal_look(struct terminal *terminal)
 {
     struct scrip_card_info card;
@@ -254,13 +269,12 @@ void terminal_look(struct terminal *terminal)
         return;
     }
     const enum scrip_status status = scrip_link_connect(&terminal->reader.link, 0, &card);
+    note_reader(terminal, status);
     if (status == SCRIP_OK && card.uid_len > 0 && !is_served(terminal, &card)) {
         serve(terminal, &card);
         scrip_purse_end(&terminal->job);
     } else if (status == SCRIP_E_NO_CARD) {
         terminal->last_len = 0;
-    } else if (status != SCRIP_OK) {
-        console_line("error: reader: ", scrip_strerror(status), NULL);
     }
     scrip_link_disconnect(&terminal->reader.link);
     terminal->looked_ms = board_now_ms();

@@ -20,6 +20,7 @@ struct terminal {
     uint8_t last[10];                /**< the card that was served and lies there still */
     uint8_t last_len;                /**< 0: none */
     uint32_t looked_ms;
+    bool reader_lost; /**< the chip did not answer; that was said */
     uint32_t started_ms;
     struct scrip_desfire_profile profile;
     struct scrip_storage_purse storage;
