@@ -69,20 +69,12 @@ static enum scrip_status get_key(void *ctx, enum scrip_purse_role role, struct s
 struct scrip_purse_keys tool_purse_keys(struct scrip_keys *keys)
 {
     _Static_assert((int)SCRIP_PURSE_ID == (int)SCRIP_KEY_ID && (int)SCRIP_PURSE_AMK == (int)SCRIP_KEY_AMK &&
-                       (int)SCRIP_PURSE_TMAC == (int)SCRIP_KEY_TMAC,
+                       (int)SCRIP_PURSE_TMAC == (int)SCRIP_KEY_TMAC && (int)SCRIP_PURSE_BCD == (int)SCRIP_KEY_BCD,
                    "roles of purses and of key stores are the same numbers");
     return (struct scrip_purse_keys){.ctx = keys, .get = get_key};
 }
 
 /* ---- purses ---------------------------------------------------------------------------------------------------- */
-
-int tool_profile(struct tool *tool, struct scrip_desfire_profile *profile)
-{
-    const char *name = tool_text(tool, "purse");
-    return scrip_desfire_profile_make(name, profile) == SCRIP_OK
-               ? TOOL_OK
-               : tool_usage(tool, "--purse: there is no purse '%s'", name);
-}
 
 /* Which part of the conversation a command code belongs to. */
 static enum tool_stage stage_of(uint8_t cmd)

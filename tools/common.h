@@ -32,12 +32,11 @@ struct scrip_purse_keys tool_purse_keys(struct scrip_keys *keys);
 #define TOOL_OPTION_PURSE                                                                                              \
     {                                                                                                                  \
         .name = "purse", .kind = TOOL_TEXT, .value = "PROFILE",                                                        \
-        .help = "the purse on the card: an12113, split, ev1, plain, options behind plus signs (an12113+smallest)",     \
+        .help = "the purse on the card: an12113, split, ev1, plain (MIFARE DESFire), classic, bcd (MIFARE Classic), "  \
+                "otp (the one-time wallet), options behind plus signs (an12113+smallest, bcd+hardened, "               \
+                "classic+sector=7); or the file of a storage card's profile",                                          \
         .initial = "an12113"                                                                                           \
     }
-
-/** The profile that --purse names. @return TOOL_OK or TOOL_USAGE */
-int tool_profile(struct tool *tool, struct scrip_desfire_profile *profile);
 
 /** Fail because of a card: status, and the terminal's own record of the refusal. @return TOOL_FAILED */
 int tool_fail_card(struct tool *tool, enum scrip_status status, const struct scrip_desfire_failure *failure,

@@ -108,6 +108,7 @@ enum tool_card_state {
     TOOL_CARD_UNTOUCHED, /**< nothing on it was changed */
     TOOL_CARD_UNKNOWN,   /**< a commit was sent and not answered: old or new, never in between */
     TOOL_CARD_CHANGED,   /**< the change was committed */
+    TOOL_CARD_MENDED,    /**< a torn copy was mended, the value is as it was */
 };
 
 /** Where in a conversation with a card it happened: the same status byte means other things elsewhere. */
@@ -151,6 +152,17 @@ enum tool_stage {
     TOOL_PROBLEM(REFUSED_BY_SERVER, "refused by the server")                                                           \
     TOOL_PROBLEM(UNSAFE_PROFILE, "unsafe profile")                                                                     \
     TOOL_PROBLEM(BOOK, "book")                                                                                         \
+    TOOL_PROBLEM(WRONG_FAMILY, "wrong card family")                                                                    \
+    TOOL_PROBLEM(NOT_THIS_PURSE, "not with this purse")                                                                \
+    TOOL_PROBLEM(FOREIGN_SECTOR, "foreign sector")                                                                     \
+    TOOL_PROBLEM(BLANK_SECTOR, "no purse yet")                                                                         \
+    TOOL_PROBLEM(SECTOR_RIGHT, "missing right in the sector")                                                          \
+    TOOL_PROBLEM(DAMAGED, "damaged card")                                                                              \
+    TOOL_PROBLEM(NOT_DAMAGED, "card is not damaged")                                                                   \
+    TOOL_PROBLEM(UNCONFIRMED, "not confirmed")                                                                         \
+    TOOL_PROBLEM(HAS_PURSE, "purse exists")                                                                            \
+    TOOL_PROBLEM(CREDITED, "credited already")                                                                         \
+    TOOL_PROBLEM(UNDECIDED, "undecided payment")                                                                       \
     TOOL_PROBLEM(STEP, "step of the demonstration")                                                                    \
     TOOL_PROBLEM(REFUSED, "refused")                                                                                   \
     TOOL_PROBLEM(OTHER, "other")

@@ -1,0 +1,66 @@
+/* purse_visit.h: what the commands share that have a terminal meet a card: purse, keys, journal, link, one job. */
+#ifndef SCRIP_TOOL_PURSE_VISIT_H
+#define SCRIP_TOOL_PURSE_VISIT_H
+
+#include "common.h"
+#include <scrip/posix.h>
+#include <scrip/profile.h>
+#include <scrip/wallet.h>
+
+/** A purse that --purse names. */
+struct tool_purse {
+    const struct scrip_purse_family *family;
+    struct scrip_desfire_profile desfire; /**< family "desfire" */
+    struct scrip_storage_purse storage;   /**< the others */
+};
+
+/** What --purse names: a purse of DESFire, one of storage cards, or the file of a storage card's profile.
+ *  @return TOOL_OK or TOOL_USAGE */
+int tool_purse(struct tool *tool, struct tool_purse *purse);
+
+/** The terminal's journal. */
+struct terminal_journal {
+    int fd; /**< -1: none */
+    struct scrip_nv_file region;
+    struct scrip_nv nv;
+    struct scrip_journal journal;
+};
+
+/** One version of a store's keys, as purses want them. */
+struct versioned_keys {
+    struct scrip_keys *keys;
+    unsigned version;
+};
+
+/** @param keys borrowed, with what it points to */
+struct scrip_purse_keys tool_versioned_keys(struct versioned_keys *keys);
+
+/** A visit. Begin with {.terminal.fd = -1} and zeros; `visit_clear` in every case. */
+struct visit {
+    struct scrip_keys *keys;
+    struct tool_purse purse;
+    struct terminal_journal terminal;
+    struct scrip_link *link;
+    struct scrip_purse_request request;
+    struct scrip_purse_job job;
+};
+
+/** Purse, keys, journal and card are there, and the purse can do that, and the card is of its family.
+ *  @return TOOL_OK, or after saying why TOOL_FAILED or TOOL_USAGE */
+int visit_set_up(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation);
+
+/** Close what is open. */
+void visit_clear(struct visit *visit);
+
+/** Run a job, put its figures into the JSON object, say why not. What was accepted is left to the caller to say.
+ *  @param what  what is being done, for messages @return TOOL_OK or TOOL_FAILED */
+int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation, const char *what);
+
+/** The card's UID in hex: 8 or 14 digits. @return text */
+char *visit_uid_text(const struct visit *visit, char text[15]);
+
+#define OPTIONS_OF_CARD                                                                                                \
+    TOOL_OPTION_READER, TOOL_OPTION_WAIT, TOOL_OPTION_KEYS, TOOL_OPTION_PASSPHRASE, TOOL_OPTION_PURSE,                 \
+        TOOL_OPTION_CURRENCY
+
+#endif
