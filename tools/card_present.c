@@ -63,27 +63,36 @@ static int finish(struct tool *tool, enum scrip_status status, const char *error
                                                                        .detail = error});
 }
 
-/* To PC/SC, or to tcp: links: one card. */
+/* To tcp: links: one card. */
 static int present_link(struct tool *tool, const struct scrip_present *how)
 {
     char error[SCRIP_LINK_ERROR_MAX] = "";
     struct scrip_vcard *card = NULL;
     struct scrip_link *link = NULL;
     if (tool_text_at(tool, "file", 1) != NULL) {
-        return tool_usage(tool, "only a reader chip takes more than one card");
+        return tool_usage(tool, "a tcp: link takes one card");
     }
     enum scrip_status status = scrip_vcard_open(tool_text(tool, "file"), NULL, &card, error);
     status = status == SCRIP_OK ? scrip_link_to_card(card, true, &link) : status;
     if (status != SCRIP_OK) {
         return fail_open(tool, status, error);
     }
-    status = tool_has(tool, "pcsc") ? scrip_present_vpcd(link, how, error) : scrip_present_tcp(link, how, error);
+    status = scrip_present_tcp(link, how, error);
     scrip_link_close(link);
     return finish(tool, status, error);
 }
 
-/* Before a reader chip on a serial line: as many cards as a field takes. */
-static int present_chip(struct tool *tool, const struct scrip_present *how)
+/* The readers that have a field. */
+static enum scrip_status present_to(struct tool *tool, struct scrip_picc *const *cards, size_t count,
+                                    const struct scrip_present *how, char error[SCRIP_LINK_ERROR_MAX])
+{
+    return tool_has(tool, "pcsc")    ? scrip_present_vpcd(cards, count, how, error)
+           : tool_has(tool, "pn532") ? scrip_present_pn532(cards, count, how, error)
+                                     : scrip_present_mfrc522(cards, count, how, error);
+}
+
+/* Before a PC/SC reader, or a reader chip on a serial line: as many cards as a field takes. */
+static int present_cards(struct tool *tool, const struct scrip_present *how)
 {
     char error[SCRIP_LINK_ERROR_MAX] = "";
     struct scrip_vcard *cards[SCRIP_FIELD_CARDS] = {NULL};
@@ -104,9 +113,7 @@ static int present_chip(struct tool *tool, const struct scrip_present *how)
         }
     }
     if (code == TOOL_OK) {
-        const enum scrip_status status = tool_has(tool, "pn532") ? scrip_present_pn532(piccs, count, how, error)
-                                                                 : scrip_present_mfrc522(piccs, count, how, error);
-        code = finish(tool, status, error);
+        code = finish(tool, present_to(tool, piccs, count, how, error), error);
     }
     for (size_t i = 0; i < SCRIP_FIELD_CARDS; i++) {
         scrip_vcard_close(cards[i]);
@@ -134,7 +141,7 @@ static int present(struct tool *tool)
     }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    return chip ? present_chip(tool, &how) : present_link(tool, &how);
+    return tool_has(tool, "tcp") ? present_link(tool, &how) : present_cards(tool, &how);
 }
 
 const struct tool_command tool_card_present = {

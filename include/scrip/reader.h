@@ -88,11 +88,13 @@ struct scrip_present {
     void (*device)(void *ctx, const char *path);
 };
 
-/** Put a card into a slot of the vpcd driver, so that every PC/SC program sees it, until told to stop. Connects again
- *  when pcscd restarts. The reader's half (ATR, FF CA) is done here.
- *  @return SCRIP_OK: stopped; SCRIP_E_ARGUMENT: no such host; SCRIP_E_NO_CARD, SCRIP_E_LINK: the card does not start;
- *          SCRIP_E_MEMORY */
-enum scrip_status scrip_present_vpcd(struct scrip_link *link, const struct scrip_present *present,
+/** Lay cards before a contactless PC/SC reader, in a slot of the vpcd driver, so that every PC/SC program sees the one
+ *  that the reader finds, until told to stop. Connects again when pcscd restarts. The reader does all that pcsc.h says,
+ *  and passes commands to its chip, a PN532.
+ *  @param cards  see scrip_vcard_picc; borrowed, and powered by the reader from now on
+ *  @return SCRIP_OK: stopped; SCRIP_E_ARGUMENT: no such host, or one card twice; SCRIP_E_LIMIT: more cards than
+ *          SCRIP_FIELD_CARDS; SCRIP_E_NO_CARD: none starts; SCRIP_E_MEMORY */
+enum scrip_status scrip_present_vpcd(struct scrip_picc *const *cards, size_t count, const struct scrip_present *present,
                                      char error[SCRIP_LINK_ERROR_MAX]);
 
 /** Offer a card to one tcp: link at a time, until told to stop. Anyone who can connect can use the card, so the
@@ -112,10 +114,5 @@ enum scrip_status scrip_present_pn532(struct scrip_picc *const *cards, size_t co
 /** The same with an MFRC522 in its UART mode. @return as scrip_present_pn532 */
 enum scrip_status scrip_present_mfrc522(struct scrip_picc *const *cards, size_t count,
                                         const struct scrip_present *present, char error[SCRIP_LINK_ERROR_MAX]);
-
-/** The ATR that a PC/SC reader makes up for a card.
- *  @param info ATS with its length byte; an ATR (starting 3B or 3F) is returned as it is
- *  @return length of the ATR */
-size_t scrip_present_atr(const struct scrip_card_info *info, uint8_t atr[33]);
 
 #endif

@@ -5,9 +5,11 @@
  * must be answered even while the card has no power; nothing in the driver ever times out, so every APDU gets an
  * answer; and the driver writes length and body apart, so that without TCP_QUICKACK each APDU costs 44 ms.
  *
- * Class FF is the reader's own: such commands never reach the card. */
+ * What the reader does with them is pcsc_reader.h. */
 #include "../links.h"
 #include "../sock.h"
+#include "pcsc_reader.h"
+#include <scrip/posix.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +21,9 @@
 #define CONTROL_ATR 0x04
 
 struct vpcd {
-    struct scrip_link *card;
+    struct pcsc_reader reader;
     const struct scrip_present *present;
     struct sock slot;
-    bool powered;
-    struct scrip_card_info info;
-    size_t atr_len;
-    uint8_t atr[33];
     uint32_t apdus;
     uint8_t request[65536];
     uint8_t answer[2 + 65535];
@@ -42,61 +40,17 @@ static void tell(const struct vpcd *self, enum scrip_present_event event, uint32
 
 static enum scrip_status power_on(struct vpcd *self)
 {
-    SCRIP_TRY(scrip_link_connect(self->card, 0, &self->info));
-    self->powered = true;
-    self->atr_len = scrip_present_atr(&self->info, self->atr);
+    SCRIP_TRY(pcsc_reader_on(&self->reader));
     tell(self, SCRIP_PRESENT_POWER, 1);
     return SCRIP_OK;
 }
 
 static void power_off(struct vpcd *self)
 {
-    if (self->powered) {
-        scrip_link_disconnect(self->card);
+    if (self->reader.powered) {
         tell(self, SCRIP_PRESENT_POWER, 0);
     }
-    self->powered = false;
-}
-
-/* ---- The reader's own commands ----------------------------------------------------------------------------------- */
-
-/* `data` and 9000, held against Le: too short a Le is told, too long a one is warned of [PC/SC part 3, 3.2.2.1.3]. */
-static size_t reader_data(uint8_t *out, struct scrip_bytes data, uint8_t le)
-{
-    if (le != 0 && le < data.len) {
-        out[0] = 0x6C;
-        out[1] = (uint8_t)data.len;
-        return 2;
-    }
-    memcpy(out, data.at, data.len);
-    scrip_put_be16(out + data.len, le > data.len ? 0x6282 : 0x9000);
-    return data.len + 2;
-}
-
-static size_t status_word(uint8_t *out, uint16_t sw)
-{
-    scrip_put_be16(out, sw);
-    return 2;
-}
-
-/* FF CA 00 00: UID. FF CA 01 00: ATS. */
-static size_t reader_command(const struct vpcd *self, struct scrip_bytes apdu, uint8_t *out)
-{
-    if (apdu.at[1] != 0xCA) {
-        return status_word(out, 0x6D00);
-    }
-    if (apdu.len > 5) {
-        return status_word(out, 0x6700);
-    }
-    const uint8_t le = apdu.len == 5 ? apdu.at[4] : 0;
-    const bool uid = apdu.at[2] == 0x00 && apdu.at[3] == 0x00;
-    const bool ats = apdu.at[2] == 0x01 && apdu.at[3] == 0x00;
-    const struct scrip_bytes data =
-        uid ? scrip_bytes(self->info.uid, self->info.uid_len) : scrip_bytes(self->info.ats, self->info.ats_len);
-    if ((!uid && !ats) || data.len == 0) {
-        return status_word(out, 0x6A81);
-    }
-    return reader_data(out, data, le);
+    pcsc_reader_off(&self->reader);
 }
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------- */
@@ -108,6 +62,12 @@ static enum scrip_status answer_send(struct vpcd *self, size_t len)
     return sock_write(&self->slot, self->answer, 2 + len);
 }
 
+static enum scrip_status wrong_length(struct vpcd *self)
+{
+    scrip_put_be16(self->answer + 2, 0x6700);
+    return answer_send(self, 2);
+}
+
 static enum scrip_status control(struct vpcd *self, uint8_t order)
 {
     switch (order) {
@@ -115,40 +75,28 @@ static enum scrip_status control(struct vpcd *self, uint8_t order)
         power_off(self);
         return SCRIP_OK;
     case CONTROL_ON:
-    case CONTROL_RST:
-        power_off(self);
+    case CONTROL_RST: /* keys in the reader survive that; sessions do not */
         return power_on(self);
     case CONTROL_ATR:
-        memcpy(self->answer + 2, self->atr, self->atr_len);
-        return answer_send(self, self->atr_len);
+        memcpy(self->answer + 2, self->reader.atr, self->reader.atr_len);
+        return answer_send(self, self->reader.atr_len);
     default: /* no order: a C-APDU of one byte */
-        return answer_send(self, status_word(self->answer + 2, 0x6700));
+        return wrong_length(self);
     }
 }
 
-/* The card's answer. A card that is torn ends the connection: for PC/SC it was taken away. */
-static enum scrip_status card_command(struct vpcd *self, struct scrip_bytes apdu, size_t *len)
-{
-    struct scrip_buf out = scrip_buf(self->answer + 2, sizeof self->answer - 2);
-    if (!self->powered) {
-        SCRIP_TRY(power_on(self));
-    }
-    SCRIP_TRY(scrip_link_transmit(self->card, apdu, &out));
-    *len = out.len;
-    return SCRIP_OK;
-}
-
+/* A card that is torn ends the connection: for PC/SC it was taken away. */
 static enum scrip_status apdu_serve(struct vpcd *self, struct scrip_bytes apdu)
 {
-    size_t len = 0;
+    struct scrip_buf out = scrip_buf(self->answer + 2, sizeof self->answer - 2);
     if (apdu.len < 4) {
-        len = status_word(self->answer + 2, 0x6700);
-    } else if (apdu.at[0] == 0xFF) {
-        len = reader_command(self, apdu, self->answer + 2);
-    } else {
-        SCRIP_TRY(card_command(self, apdu, &len));
+        return wrong_length(self);
     }
-    SCRIP_TRY(answer_send(self, len));
+    if (!self->reader.powered) {
+        SCRIP_TRY(power_on(self));
+    }
+    SCRIP_TRY(pcsc_reader_apdu(&self->reader, apdu, &out));
+    SCRIP_TRY(answer_send(self, out.len));
     tell(self, SCRIP_PRESENT_APDU, ++self->apdus);
     return SCRIP_OK;
 }
@@ -188,7 +136,23 @@ static enum scrip_status serve_slot(struct vpcd *self)
     return status;
 }
 
-enum scrip_status scrip_present_vpcd(struct scrip_link *link, const struct scrip_present *present,
+static enum scrip_status serve(struct vpcd *self, const char *host, const char *port)
+{
+    enum scrip_status status = SCRIP_OK;
+    while (status != SCRIP_E_STATE && status != SCRIP_E_ARGUMENT) {
+        self->slot = (struct sock){.fd = -1, .stop = self->present->stop, .quickack = true};
+        status = sock_connect(&self->slot, host, port, 2000);
+        if (status == SCRIP_OK) {
+            status = serve_slot(self);
+        }
+        if (status != SCRIP_E_STATE && status != SCRIP_E_ARGUMENT && sock_pause(self->present->stop, 200) != SCRIP_OK) {
+            status = SCRIP_E_STATE; /* pcscd is not there, or no longer: try again */
+        }
+    }
+    return status;
+}
+
+enum scrip_status scrip_present_vpcd(struct scrip_picc *const *cards, size_t count, const struct scrip_present *present,
                                      char error[SCRIP_LINK_ERROR_MAX])
 {
     const char *host = present->host != NULL ? present->host : "127.0.0.1";
@@ -197,24 +161,18 @@ enum scrip_status scrip_present_vpcd(struct scrip_link *link, const struct scrip
     if (self == NULL) {
         return SCRIP_E_MEMORY;
     }
-    self->card = link;
     self->present = present;
     snprintf(port, sizeof port, "%u", present->port != 0 ? present->port : VPCD_PORT);
-    enum scrip_status status = look(self);
+    enum scrip_status status = pcsc_reader_init(&self->reader, cards, count, scrip_random_system());
+    status = status == SCRIP_OK ? look(self) : status;
     if (status != SCRIP_OK) {
-        free(self);
-        return open_fail(error, status, "%s", link->error);
+        (void)open_fail(error, status, "the card does not start: %s", scrip_strerror(status));
+    } else {
+        status = serve(self, host, port);
+        status = status == SCRIP_E_STATE ? SCRIP_OK : open_fail(error, status, "no such host: %s", host);
     }
-    while (status != SCRIP_E_STATE && status != SCRIP_E_ARGUMENT) {
-        self->slot = (struct sock){.fd = -1, .stop = present->stop, .quickack = true};
-        status = sock_connect(&self->slot, host, port, 2000);
-        if (status == SCRIP_OK) {
-            status = serve_slot(self);
-        }
-        if (status != SCRIP_E_STATE && status != SCRIP_E_ARGUMENT && sock_pause(present->stop, 200) != SCRIP_OK) {
-            status = SCRIP_E_STATE; /* pcscd is not there, or no longer: try again */
-        }
-    }
+    pcsc_reader_off(&self->reader);
+    scrip_wipe(self, sizeof *self);
     free(self);
-    return status == SCRIP_E_STATE ? SCRIP_OK : open_fail(error, status, "no such host: %s", host);
+    return status;
 }

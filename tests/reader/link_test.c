@@ -322,31 +322,6 @@ static void a_presenter_that_vanishes_in_a_command_tears_it(void **state)
     scrip_link_close(b.link);
 }
 
-/* ---- ATR --------------------------------------------------------------------------------------------------------- */
-
-static void readers_make_an_atr_from_the_ats(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *ats;
-        const char *atr;
-    } cards[] = {
-        {"067577810280", "3B8180018080"},
-        {"0C75778002C1052F2F01BCD6", "3B878001C1052F2F01BCD6A9"},
-        {"0C75778002C10521300077C1", "3B878001C10521300077C165"},
-        {"01", "3B80800101"},
-        {"0200", "3B80800101"},
-        {"3B3215000680", "3B3215000680"},
-        {"", "3B80800101"},
-    };
-    for (size_t i = 0; i < sizeof cards / sizeof cards[0]; i++) {
-        struct scrip_card_info info = {0};
-        uint8_t atr[33];
-        info.ats_len = (uint8_t)from_hex(cards[i].ats, info.ats, sizeof info.ats);
-        assert_hex(scrip_bytes(atr, scrip_present_atr(&info, atr)), cards[i].atr);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,7 +334,6 @@ int main(void)
         cmocka_unit_test(a_trace_holds_what_passed),
         cmocka_unit_test(a_card_is_used_over_tcp_by_one_after_the_other),
         cmocka_unit_test(a_presenter_that_vanishes_in_a_command_tears_it),
-        cmocka_unit_test(readers_make_an_atr_from_the_ats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,16 +1,17 @@
 /* The presenter against a vpcd driver that this file plays. */
 #include "check.h"
-#include "fake_card.h"
+#include "fake_picc.h"
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <scrip/reader.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 struct bench {
-    struct fake_card card;
-    struct scrip_link *link;
+    struct fake_picc card;
+    struct scrip_picc *cards[1];
     struct scrip_present present;
     volatile sig_atomic_t stop;
     int listener;
@@ -23,7 +24,7 @@ static void *present(void *ctx)
 {
     struct bench *b = ctx;
     char error[SCRIP_LINK_ERROR_MAX];
-    return scrip_present_vpcd(b->link, &b->present, error) == SCRIP_OK ? b : NULL;
+    return scrip_present_vpcd(b->cards, 1, &b->present, error) == SCRIP_OK ? b : NULL;
 }
 
 static void await_insertion(struct bench *b)
@@ -44,8 +45,8 @@ static struct bench *given(void)
     assert_int_equal(bind(b->listener, (struct sockaddr *)&address, len), 0);
     assert_int_equal(listen(b->listener, 1), 0);
     assert_int_equal(getsockname(b->listener, (struct sockaddr *)&address, &len), 0);
-    fake_card_init(&b->card);
-    assert_ok(scrip_link_to_card(&b->card.card, true, &b->link));
+    fake_picc_init(&b->card);
+    b->cards[0] = &b->card.air.picc;
     b->present = (struct scrip_present){.port = ntohs(address.sin_port), .stop = &b->stop};
     assert_int_equal(pthread_create(&b->thread, NULL, present, b), 0);
     await_insertion(b);
@@ -61,7 +62,6 @@ static void finish(struct bench *b)
     close(b->slot);
     close(b->listener);
     assert_false(b->card.on);
-    scrip_link_close(b->link);
     free(b);
 }
 
@@ -118,7 +118,9 @@ static void the_reader_answers_for_itself(void **state)
         {"0004 FFCA0000", "040102030405069000"},
         {"0005 FFCA010000", "0675778102809000"},
         {"0005 FFCA020000", "6A81"},
-        {"0005 FFB0000010", "6D00"},
+        {"0005 FFB0000010", "6A81"}, /* no storage card */
+        {"0005 FF11000000", "6D00"},
+        {"0007 FF00000002D402", "D503320106079000"},
         {"0006 FFCA00000100", "6700"},
     };
     struct bench *b = given();
