@@ -2,7 +2,8 @@
 #include <scrip/coupler_field.h>
 #include <string.h>
 
-#define LOOKS 3U
+#define LOOKS       3U
+#define DESELECT_US 5300U
 
 static struct scrip_coupler_field *self(struct scrip_coupler *coupler)
 {
@@ -47,6 +48,22 @@ static enum scrip_status find(struct scrip_coupler *coupler, uint32_t timeout_ms
     return SCRIP_OK;
 }
 
+/* Back to part 3. Software that speaks to the card by `raw` may have activated it itself. */
+static void deselect(struct scrip_coupler_field *c)
+{
+    static const uint8_t block[] = {0xC2};
+    struct scrip_frame sent;
+    struct scrip_frame heard;
+
+    if (c->part_4) {
+        (void)scrip_pcd_4_deselect(&c->blocks);
+    } else if ((c->target.sak & SCRIP_SAK_PART_4) != 0) {
+        (void)scrip_frame_bytes_crc(&sent, SCRIP_BYTES_OF(block));
+        (void)c->air.exchange(c->air.ctx, &sent, &heard, DESELECT_US);
+    }
+    c->part_4 = false;
+}
+
 static enum scrip_status again(struct scrip_coupler *coupler)
 {
     struct scrip_coupler_field *c = self(coupler);
@@ -56,10 +73,7 @@ static enum scrip_status again(struct scrip_coupler *coupler)
         return SCRIP_E_NO_CARD;
     }
     scrip_mifare_soft_drop(&c->soft);
-    if (c->part_4) {
-        (void)scrip_pcd_4_deselect(&c->blocks);
-    }
-    c->part_4 = false;
+    deselect(c);
     for (unsigned i = 0; i < LOOKS && status != SCRIP_OK; i++) {
         status = scrip_pcd_wake(&c->air, &c->target);
     }
@@ -75,7 +89,7 @@ static enum scrip_status apdu(struct scrip_coupler *coupler, struct scrip_bytes 
 static enum scrip_status mifare(struct scrip_coupler *coupler, struct scrip_bytes command, struct scrip_buf *response)
 {
     struct scrip_coupler_field *c = self(coupler);
-    return scrip_mifare_exchange(&c->soft.radio, &c->soft.auth, command, response);
+    return c->part_4 ? SCRIP_E_STATE : scrip_mifare_exchange(&c->soft.radio, &c->soft.auth, command, response);
 }
 
 static enum scrip_status raw(struct scrip_coupler *coupler, const struct scrip_coupler_raw *how, struct scrip_bytes tx,

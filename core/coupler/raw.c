@@ -105,7 +105,7 @@ enum scrip_status raw_from_frame(const struct scrip_coupler_raw *how, const stru
     if (!how->parity) {
         return together(frame, rx, last_bits);
     }
-    if (how->crc_in) {
+    if (how->crc_in && frame->bits >= 8) {
         if (scrip_frame_content_crc(frame, &content) != SCRIP_OK) {
             return SCRIP_E_MAC;
         }

@@ -21,14 +21,20 @@ struct scrip_coupler_field {
 
 /** Bind to a field, whose carrier stays as it is; no card is found yet. What the operations of coupler.h do here:
  *
- *  find     Up to three power cycles, until a card is selected (and activated, where it can part 4). Cards do not come
- *           while a call is under way, so `timeout_ms` is not waited for. With several cards in the field it is always
- *           the same one.
- *  again    S(DESELECT) where it applies, then WUPA up to three times: the first throws a card back that is active
- * still. mifare   Crypto-1 in software; also SCRIP_E_RANDOM: `random` failed. raw      With parity: as any other frame,
- * so enciphered inside a session of `mifare`. Without: nine bits to the byte, as they are. An answer to ANTICOLLISION
- * that ended inside a byte begins at that bit of the first byte; the bits below are 0, and `last_bits` counts them.
- * Never SCRIP_E_UNSUPPORTED or SCRIP_E_LINK. power    The carrier; the card is forgotten.
+ *  find: up to three power cycles, until a card is selected (and activated, where it can part 4). Cards do not come
+ * while a call is under way, so `timeout_ms` is not waited for. With several cards in the field it is always the same
+ * one.
+ *
+ *  again: S(DESELECT) where it applies, then WUPA up to three times: the first throws back a card that is active still.
+ *
+ *  mifare: Crypto-1 in software. Also SCRIP_E_RANDOM: `random` failed; SCRIP_E_STATE: the card is one of part 4.
+ *
+ *  raw: with parity as any other frame, so enciphered inside a session of `mifare`; without, nine bits to the byte, as
+ *  they are. What is shorter than a byte (ACK) is never looked at for a CRC. An answer to an ANTICOLLISION that ended
+ *  inside a byte begins at that bit of the first byte; the bits below are 0, and `last_bits` counts them. Never
+ *  SCRIP_E_UNSUPPORTED or SCRIP_E_LINK; SCRIP_E_ARGUMENT: nothing to send.
+ *
+ *  power: the carrier; the card is forgotten.
  *
  *  @param field, random  borrowed */
 void scrip_coupler_field_init(struct scrip_coupler_field *coupler, struct scrip_field *field,

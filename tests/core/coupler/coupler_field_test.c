@@ -139,6 +139,29 @@ static void cards_of_all_uid_sizes_are_found(void **state)
     }
 }
 
+/* Software may have activated the card by raw frames; it is selected again all the same. */
+static void a_card_in_any_state_is_selected_again(void **state)
+{
+    const struct scrip_coupler_raw crc = {.parity = true, .crc_out = true, .crc_in = true, .timeout_us = 5000};
+    struct bench *b = bench_new(ATS);
+    struct reader r;
+    (void)state;
+    given_reader(&r);
+    scrip_field_remove(&b->field, &b->card.picc);
+    assert_ok(scrip_field_add(&r.field, &b->card.picc));
+    assert_ok(finds(&r));
+    assert_status(mifare(&r, "3000"), SCRIP_E_STATE);
+    assert_ok(raw(&r, &crc, "C2")); /* behind the reader's back: HALT */
+    assert_hex(scrip_buf_bytes(&r.got), "C2");
+    assert_status(raw(&r, &crc, "C2"), SCRIP_E_TIMEOUT);
+    assert_ok(r.c->ops->again(r.c));
+    assert_ok(apdu(&r, "0300AA"));
+    r.soft.part_4 = false; /* as if software had sent RATS itself */
+    assert_ok(r.c->ops->again(r.c));
+    assert_ok(apdu(&r, "0300AA"));
+    free(b);
+}
+
 static void of_several_cards_it_is_always_the_same_one(void **state)
 {
     uint64_t seed = 9;
@@ -357,6 +380,23 @@ static void bits_may_be_given_with_their_parity(void **state)
     assert_int_equal(tag.a.state, SCRIP_PICC_IDLE);
 }
 
+/* An ACK of four bits has no CRC, also where one is asked for. */
+static void an_ack_is_handed_over(void **state)
+{
+    const struct scrip_coupler_raw crc = {.parity = true, .crc_out = true, .crc_in = true, .timeout_us = 5000};
+    struct classic k;
+    struct reader r;
+    (void)state;
+    given_reader(&r);
+    given_classic(&k, &r, "9C599B32");
+    assert_ok(finds(&r));
+    assert_ok(raw(&r, &crc, "3000")); /* refused: not authenticated */
+    assert_int_equal(r.got.len, 1);
+    assert_int_equal(r.last_bits, 4);
+    assert_int_equal(r.memory[0] & 0x0A, 0);
+    scrip_nv_memory_free(&k.memory);
+}
+
 /* What is heard is only handed over when it is sound, and fits. */
 static void damaged_answers_are_not_handed_over(void **state)
 {
@@ -428,6 +468,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_field_has_no_card),
         cmocka_unit_test(cards_of_all_uid_sizes_are_found),
+        cmocka_unit_test(a_card_in_any_state_is_selected_again),
         cmocka_unit_test(of_several_cards_it_is_always_the_same_one),
         cmocka_unit_test(a_card_of_part_4_is_activated_at_the_rate_asked_for),
         cmocka_unit_test(any_frame_may_be_lost),
@@ -435,6 +476,7 @@ int main(void)
         cmocka_unit_test(a_whole_card_is_read_in_the_time_of_its_frames),
         cmocka_unit_test(a_card_is_selected_by_hand),
         cmocka_unit_test(bits_may_be_given_with_their_parity),
+        cmocka_unit_test(an_ack_is_handed_over),
         cmocka_unit_test(damaged_answers_are_not_handed_over),
         cmocka_unit_test(any_stream_of_bits_can_be_sent),
     };
