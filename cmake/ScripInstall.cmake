@@ -9,7 +9,7 @@ include(CMakePackageConfigHelpers)
 set(library_rooms base money crypto block_host iso7816 iso14443 classic_wire classic_sm classic_front classic_card classic_term
   otp_wire otp_card coupler_field
   pcsc desfire_wire desfire_sm desfire_card desfire_term
-  desfire_explain settle journal purse wallet wallet_desfire wallet_storage wallet_otp host originality vcard capture reader_model reader keys ledger relay_tlv relay server)
+  desfire_explain settle journal purse wallet wallet_desfire wallet_storage wallet_otp host originality vcard capture chip_pn532 chip_mfrc522 bus reader_model reader keys ledger relay_tlv relay server)
 set(room_targets "")
 foreach(room ${library_rooms})
   if(TARGET scrip_${room})

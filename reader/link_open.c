@@ -206,13 +206,26 @@ static enum scrip_status open_tcp(const char *target, struct world *world, struc
     return link_tcp_open(target, link, error);
 }
 
+static enum scrip_status open_pn532(const char *target, struct world *world, struct scrip_link **link, char *error)
+{
+    (void)world;
+    return link_pn532_open(target, link, error);
+}
+
+static enum scrip_status open_mfrc522(const char *target, struct world *world, struct scrip_link **link, char *error)
+{
+    (void)world;
+    return link_mfrc522_open(target, link, error);
+}
+
 static enum scrip_status open_any(const char *spec, struct world *world, struct scrip_link **link, char *error)
 {
     static const struct {
         const char *prefix;
         enum scrip_status (*open)(const char *target, struct world *world, struct scrip_link **link, char *error);
     } kinds[] = {
-        {"card:", open_card}, {"pcsc:", open_pcsc}, {"tcp:", open_tcp}, {"trace:", open_trace}, {"fault:", open_fault},
+        {"card:", open_card}, {"pcsc:", open_pcsc},   {"pn532:", open_pn532}, {"mfrc522:", open_mfrc522},
+        {"tcp:", open_tcp},   {"trace:", open_trace}, {"fault:", open_fault},
     };
     if (++world->depth > DEPTH_MAX) {
         return open_fail(error, SCRIP_E_ARGUMENT, "more than %d links in each other", DEPTH_MAX);
@@ -223,8 +236,10 @@ static enum scrip_status open_any(const char *spec, struct world *world, struct 
             return kinds[i].open(spec + len, world, link, error);
         }
     }
-    return open_fail(error, SCRIP_E_ARGUMENT,
-                     "\"%.60s\" names no link: card:FILE, pcsc:N, tcp:HOST:PORT, trace:, fault:", spec);
+    return open_fail(
+        error, SCRIP_E_ARGUMENT,
+        "\"%.40s\" names no link: card:FILE, pcsc:N, pn532:DEVICE, mfrc522:DEVICE, tcp:HOST:PORT, trace:, fault:",
+        spec);
 }
 
 enum scrip_status scrip_link_open(const char *spec, const struct scrip_link_world *world, struct scrip_link **link,

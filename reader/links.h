@@ -18,5 +18,7 @@ void link_error_copy(struct scrip_link *to, const struct scrip_link *from);
 /* The kinds that need outside help to open; `target` is what stands behind the colon. */
 enum scrip_status link_pcsc_open(const char *target, struct scrip_link **link, char error[SCRIP_LINK_ERROR_MAX]);
 enum scrip_status link_tcp_open(const char *target, struct scrip_link **link, char error[SCRIP_LINK_ERROR_MAX]);
+enum scrip_status link_pn532_open(const char *target, struct scrip_link **link, char error[SCRIP_LINK_ERROR_MAX]);
+enum scrip_status link_mfrc522_open(const char *target, struct scrip_link **link, char error[SCRIP_LINK_ERROR_MAX]);
 
 #endif

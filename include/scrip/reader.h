@@ -2,6 +2,8 @@
  *
  *   card:FILE              a virtual card, in this process
  *   pcsc:N  pcsc:NAME      PC/SC reader number N (as pcsc_scan counts), or the first whose name holds NAME
+ *   pn532:DEVICE[:SPEED]   a PN532 on a serial line (115200 baud), SPI (/dev/spidev*, 1000000 Hz) or I2C (/dev/i2c-*)
+ *   mfrc522:DEVICE[:SPEED] an MFRC522 on SPI (4000000 Hz), or on its UART
  *   tcp:HOST:PORT          a card that `scrip card present --tcp` offers
  *   trace:FILE:LINK        writes what passes to a capture (pcapng; text if FILE ends in .txt)
  *   fault:OPTIONS:LINK     fails on purpose; OPTIONS are joined by commas:

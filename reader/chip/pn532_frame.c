@@ -202,6 +202,7 @@ enum scrip_status scrip_pn532_command(struct scrip_pn532 *pn532, uint8_t code, s
                                       struct scrip_buf *answer, uint32_t timeout_ms)
 {
     struct scrip_bytes content;
+    pn532->timeout_code = 0; /* it may be changed by this */
     SCRIP_TRY(pn532_converse(pn532, code, scrip_bytes(NULL, 0), parameters, &content, timeout_ms));
     return scrip_buf_add_bytes(answer, content);
 }
