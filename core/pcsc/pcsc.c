@@ -35,16 +35,41 @@ void pcsc_drop(struct scrip_pcsc *pcsc)
     pcsc->authenticated = false;
 }
 
+/* A random UID is a new one after each power cycle [ISO/IEC 14443-3, 6.5.4]. */
+static bool is_same_card(const struct scrip_target *before, const struct scrip_target *now)
+{
+    const bool random = now->uid_len == 4 && now->uid[0] == 0x08;
+    return before->sak == now->sak && before->uid_len == now->uid_len &&
+           (random || memcmp(before->uid, now->uid, now->uid_len) == 0);
+}
+
+/* From the beginning, with a power cycle. Another card that lies there too is not ours. */
+static enum scrip_status find_again(struct scrip_pcsc *pcsc)
+{
+    struct scrip_target found = {0};
+    SCRIP_TRY(pcsc->coupler->ops->find(pcsc->coupler, 0, &found));
+    if (!is_same_card(&pcsc->target, &found)) {
+        return SCRIP_E_NO_CARD;
+    }
+    pcsc->target = found;
+    return SCRIP_OK;
+}
+
 enum scrip_status pcsc_select(struct scrip_pcsc *pcsc)
 {
-    if (!pcsc->active) {
-        if (pcsc->dark) {
-            SCRIP_TRY(pcsc->coupler->ops->power(pcsc->coupler, true));
-            pcsc->dark = false;
-        }
-        SCRIP_TRY(pcsc->coupler->ops->again(pcsc->coupler));
-        pcsc->active = true;
+    enum scrip_status status = SCRIP_E_NO_CARD;
+    if (pcsc->active) {
+        return SCRIP_OK;
     }
+    if (!pcsc->cycled) {
+        status = pcsc->coupler->ops->again(pcsc->coupler);
+    }
+    if (status == SCRIP_E_NO_CARD) { /* it has lost power, or is deep in what a chip or a client has begun with it */
+        status = find_again(pcsc);
+    }
+    SCRIP_TRY(status);
+    pcsc->cycled = pcsc->dark = false;
+    pcsc->active = true;
     return SCRIP_OK;
 }
 
@@ -69,7 +94,7 @@ static void forget_card(struct scrip_pcsc *pcsc)
     pcsc_drop(pcsc);
     pcsc->present = false;
     pcsc->transparent = false;
-    pcsc->dark = false;
+    pcsc->cycled = pcsc->dark = false;
 }
 
 enum scrip_status scrip_pcsc_connect(struct scrip_pcsc *pcsc, uint32_t timeout_ms, struct scrip_card_info *info)

@@ -97,6 +97,7 @@ static enum scrip_status carrier(struct session *session, bool on)
     pcsc_drop(pcsc);
     SCRIP_TRY(pcsc->coupler->ops->power(pcsc->coupler, on));
     pcsc->dark = !on;
+    pcsc->cycled = true;
     return SCRIP_OK;
 }
 

@@ -1,6 +1,7 @@
 /* From one layer of ISO/IEC 14443 to another. Each switch begins with a power cycle: there is no other way back that
  * every card takes. */
 #include "session.h"
+#include <string.h>
 
 static enum scrip_status radio_power(void *ctx, bool on)
 {
@@ -24,22 +25,28 @@ static enum scrip_status radio_exchange(void *ctx, const struct scrip_frame *tx,
     return SCRIP_OK;
 }
 
+static enum scrip_status power_cycle(struct scrip_pcsc *pcsc)
+{
+    pcsc->dark = true;
+    SCRIP_TRY(pcsc->coupler->ops->power(pcsc->coupler, false));
+    SCRIP_TRY(pcsc->coupler->ops->power(pcsc->coupler, true));
+    pcsc->dark = false;
+    return SCRIP_OK;
+}
+
 /* Select as part 3 alone; a coupler would go on to part 4 by itself where the card can. */
 static enum scrip_status select_3(struct scrip_pcsc *pcsc)
 {
     const struct scrip_radio radio = {
         .ctx = pcsc->coupler, .power = radio_power, .exchange = radio_exchange, .frame_max = SCRIP_FRAME_MAX};
-    struct scrip_target target = pcsc->target;
-    return session_part_4(pcsc) ? scrip_pcd_wake(&radio, &target) : pcsc_select(pcsc);
-}
-
-static enum scrip_status power_cycle(struct scrip_pcsc *pcsc)
-{
-    pcsc_drop(pcsc);
-    pcsc->dark = true;
-    SCRIP_TRY(pcsc->coupler->ops->power(pcsc->coupler, false));
-    SCRIP_TRY(pcsc->coupler->ops->power(pcsc->coupler, true));
-    pcsc->dark = false;
+    struct scrip_target found;
+    if (!session_part_4(pcsc)) {
+        return pcsc_select(pcsc);
+    }
+    SCRIP_TRY(power_cycle(pcsc));
+    SCRIP_TRY(scrip_pcd_find(&radio, true, &found));
+    memcpy(pcsc->target.uid, found.uid, sizeof found.uid); /* a random one is a new one */
+    pcsc->target.uid_len = found.uid_len;
     return SCRIP_OK;
 }
 
@@ -65,7 +72,8 @@ enum scrip_status session_protocol(struct session *session, struct scrip_bytes v
     if (value.at[0] != 0 || layer < 2 || layer > most) {
         return refuse(session->answer, NOT_SUPPORTED);
     }
-    SCRIP_TRY(power_cycle(pcsc));
+    pcsc_drop(pcsc);
+    pcsc->cycled = true;
     pcsc->layer = layer;
-    return layer == 4 ? layer_4(session) : layer == 3 ? layer_3(session) : SCRIP_OK;
+    return layer == 4 ? layer_4(session) : layer == 3 ? layer_3(session) : power_cycle(pcsc);
 }

@@ -41,6 +41,7 @@ struct scrip_pcsc {
     uint8_t keys[SCRIP_PCSC_SLOTS][6];
     bool transparent; /* a transparent session is open */
     bool dark;        /* it has switched the carrier off */
+    bool cycled;      /* or off and on: the card must be found anew */
     bool prologue;    /* it leaves blocks of part 4 to the reader */
     uint8_t layer;    /* it speaks at: 2, 3 or 4 */
     uint32_t fwt_us;  /* it waits for an answer */

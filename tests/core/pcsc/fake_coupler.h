@@ -13,6 +13,7 @@ struct fake_coupler {
     struct scrip_coupler coupler;
     struct scrip_target target; /* found */
     bool absent;
+    bool lost;               /* found only from the beginning */
     char log[2048];          /* what was asked since it was last cleared, in words and hex */
     unsigned fail_after;     /* calls to the card that still succeed before one fails; UINT32_MAX: all succeed */
     enum scrip_status fails; /* how it fails */
@@ -53,7 +54,7 @@ static inline enum scrip_status fake_find(struct scrip_coupler *coupler, uint32_
 static inline enum scrip_status fake_again(struct scrip_coupler *coupler)
 {
     fake_note(fake_of(coupler), "again", scrip_bytes(NULL, 0));
-    return fake_of(coupler)->absent ? SCRIP_E_NO_CARD : SCRIP_OK;
+    return fake_of(coupler)->absent || fake_of(coupler)->lost ? SCRIP_E_NO_CARD : SCRIP_OK;
 }
 
 static inline enum scrip_status fake_answer(struct fake_coupler *self, struct scrip_buf *response)

@@ -378,6 +378,53 @@ static void a_card_that_left_is_missed_before_anything_is_sent(void **state)
     assert_hex(ask(&b, AUTH), "9000");
 }
 
+static void a_card_that_lost_power_is_found_from_the_beginning(void **state)
+{
+    (void)state;
+    struct bench b = {0};
+    given_session(&b);
+    b.fake.fail_after = 0;
+    b.fake.fails = SCRIP_E_TORN;
+    assert_hex(ask(&b, "FFB0000410"), "6301");
+    b.fake.fail_after = UINT32_MAX;
+    b.fake.lost = true;
+    assert_hex(ask(&b, AUTH), "9000");
+    assert_string_equal(b.fake.log, "3004 again find 6004FFFFFFFFFFFF04030201");
+}
+
+static void another_card_in_its_place_is_not_taken_for_it(void **state)
+{
+    (void)state;
+    struct bench b = {0};
+    uint8_t command[16];
+    struct scrip_buf out = SCRIP_BUF_OF(b.at);
+    const size_t len = from_hex(AUTH, command, sizeof command);
+    given_session(&b);
+    b.fake.fail_after = 0;
+    assert_hex(ask(&b, "FFB0000410"), "6300");
+    b.fake.fail_after = UINT32_MAX;
+    b.fake.lost = true;
+    b.fake.target.uid[3] = 0x55;
+    assert_status(scrip_pcsc_apdu(&b.pcsc, scrip_bytes(command, len), &out), SCRIP_E_NO_CARD);
+    assert_ok(scrip_pcsc_connect(&b.pcsc, 0, &b.info));
+    assert_hex(ask(&b, AUTH), "9000");
+}
+
+static void a_random_uid_is_a_new_one_after_a_power_cycle(void **state)
+{
+    (void)state;
+    struct bench b = {0};
+    fake_coupler_part_4(&b.fake);
+    b.fake.target.uid_len = 4;
+    memcpy(b.fake.target.uid, "\x08\x11\x22\x33", 4);
+    connected(&b);
+    assert_hex(ask(&b, "FFCA000000"), "081122339000");
+    b.fake.target.uid[1] = 0x99;
+    ask(&b, "FFC2000006 810083008400");
+    assert_hex(ask(&b, "9060000000"), "");
+    assert_hex(ask(&b, "FFCA000000"), "089922339000");
+}
+
 static void no_room_for_an_answer_is_told_before_anything_is_done(void **state)
 {
     (void)state;
@@ -418,6 +465,9 @@ int main(void)
         cmocka_unit_test(a_card_that_goes_in_an_apdu_must_be_connected_anew),
         cmocka_unit_test(without_a_card_nothing_is_answered),
         cmocka_unit_test(a_card_that_left_is_missed_before_anything_is_sent),
+        cmocka_unit_test(a_card_that_lost_power_is_found_from_the_beginning),
+        cmocka_unit_test(another_card_in_its_place_is_not_taken_for_it),
+        cmocka_unit_test(a_random_uid_is_a_new_one_after_a_power_cycle),
         cmocka_unit_test(no_room_for_an_answer_is_told_before_anything_is_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,7 +159,7 @@ static void without_a_carrier_there_is_no_answer(void **state)
     assert_hex(ask(&b, "FFC2000104 9502 3004"), "C003016401 9000");
     assert_string_equal(b.fake.log, "off");
     assert_hex(ask(&b, AUTH), "9000"); /* an ordinary command has the card back */
-    assert_string_equal(b.fake.log, "off on again 6004FFFFFFFFFFFF04030201");
+    assert_string_equal(b.fake.log, "off find 6004FFFFFFFFFFFF04030201");
 }
 
 static void after_raw_frames_the_card_is_selected_again(void **state)
@@ -230,8 +230,8 @@ static void the_protocol_is_switched(void **state)
 {
     (void)state;
     static const struct exchange classic[] = {
-        {"FFC20002048F020003", "C003009000 8F0108 9000", "off on again"},
-        {"FFC20002048F020000", "C003009000 8F0108 9000", "off on again"},
+        {"FFC20002048F020003", "C003009000 8F0108 9000", "find"},
+        {"FFC20002048F020000", "C003009000 8F0108 9000", "find"},
         {"FFC20002048F020002", "C003009000 9000", "off on"},
         {"FFC20002048F020004", "C003016A81 9000", ""},
         {"FFC20002048F020001", "C003016A81 9000", ""},
@@ -239,8 +239,8 @@ static void the_protocol_is_switched(void **state)
         {"FFC20002038F0100", "C003016700 9000", ""},
     };
     static const struct exchange desfire[] = {
-        {"FFC20002048F020004", "C003009000 5F51063B8180018080 9000", "off on again"},
-        {"FFC20002048F020000", "C003009000 5F51063B8180018080 9000", "off on again"},
+        {"FFC20002048F020004", "C003009000 5F51063B8180018080 9000", "find"},
+        {"FFC20002048F020000", "C003009000 5F51063B8180018080 9000", "find"},
         {"FFC20002048F020002", "C003009000 9000", "off on"},
     };
     EACH_ALONE(given_open, classic);
