@@ -1,23 +1,56 @@
-/* card.c: scrip card exchange|show|lint: virtual cards as files, without keys. */
-#include "common.h"
+/* card.c: scrip card exchange|lint: virtual cards as files, without keys. */
+#include "card.h"
+#include <errno.h>
+#include <scrip/card_dump.h>
 #include <scrip/posix.h>
-#include <scrip/profile.h>
 #include <scrip/reader.h>
-#include <scrip/vcard.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define OPERAND_CARD                                                                                                   \
-    {                                                                                                                  \
-        .name = "file", .kind = TOOL_FILE, .value = "FILE", .help = "the card file", .required = true                  \
-    }
-
-static int fail_file(struct tool *tool, enum scrip_status status, const char *error)
+int card_fail_file(struct tool *tool, enum scrip_status status, const char *error)
 {
     return tool_fail(tool, &(struct tool_failure){.status = status == SCRIP_E_STATE ? SCRIP_E_IO : status,
                                                   .card = TOOL_CARD_UNTOUCHED,
                                                   .what = "opening the card",
                                                   .detail = error});
+}
+
+const char *card_kind_text(const struct scrip_vcard_identity *identity, char text[32])
+{
+    static const char *const generations[] = {"EV1", "EV2", "EV3", "Light"};
+    switch (identity->family) {
+    case SCRIP_VCARD_CLASSIC:
+        snprintf(text, 32, "MIFARE Classic %s", identity->variant == SCRIP_VCARD_4K ? "4K" : "1K");
+        break;
+    case SCRIP_VCARD_OTP:
+        snprintf(text, 32, "one-time wallet");
+        break;
+    default:
+        snprintf(text, 32, "DESFire %s", identity->generation < 4 ? generations[identity->generation] : "?");
+        break;
+    }
+    return text;
+}
+
+int card_draft(struct tool *tool, const char *path, char draft[1024])
+{
+    if (access(path, F_OK) == 0) {
+        return tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_EXISTS, .what = path});
+    }
+    snprintf(draft, 1024, "%.1000s.%ld.new", path, (long)getpid());
+    return TOOL_OK;
+}
+
+int card_place(struct tool *tool, const char *draft, const char *path, int code)
+{
+    if (code == TOOL_OK && link(draft, path) != 0) {
+        code = tool_fail(tool, &(struct tool_failure){.status = errno == EEXIST ? SCRIP_E_EXISTS : SCRIP_E_IO,
+                                                      .what = path,
+                                                      .detail = strerror(errno)});
+    }
+    unlink(draft);
+    return code;
 }
 
 /* ---- card exchange --------------------------------------------------------------------------------------------- */
@@ -76,15 +109,14 @@ static int collect_random(struct tool *tool, struct given_random *given)
     return TOOL_OK;
 }
 
-static int answer_line(struct tool *tool, struct scrip_vcard *card, const char *line, json_t *responses)
+static int answer_line(struct tool *tool, struct scrip_link *card, const char *line, json_t *responses)
 {
     static uint8_t command[4096], response[SCRIP_VCARD_RAPDU_MAX];
     static char text[2 * SCRIP_VCARD_RAPDU_MAX + 1];
     struct scrip_buf rsp = SCRIP_BUF_OF(response);
     struct scrip_card_info info;
     if (strncmp(line, "RESET", 5) == 0) {
-        scrip_vcard_off(card);
-        const enum scrip_status on = scrip_vcard_on(card, &info);
+        const enum scrip_status on = scrip_link_connect(card, 0, &info);
         return on == SCRIP_OK ? TOOL_OK : tool_fail_status(tool, on, "powering the card");
     }
     const int len = from_hex(line, command, sizeof command);
@@ -94,7 +126,7 @@ static int answer_line(struct tool *tool, struct scrip_vcard *card, const char *
     if (len == 0) {
         return TOOL_OK;
     }
-    const enum scrip_status status = scrip_vcard_apdu(card, scrip_bytes(command, (size_t)len), &rsp);
+    const enum scrip_status status = scrip_link_transmit(card, scrip_bytes(command, (size_t)len), &rsp);
     if (status != SCRIP_OK) {
         return tool_fail(
             tool, &(struct tool_failure){.status = status, .card = TOOL_CARD_UNKNOWN, .what = "answering a command"});
@@ -113,19 +145,23 @@ static int exchange(struct tool *tool)
     const struct scrip_random random = {.ctx = &given, .fill = given_fill};
     const struct scrip_vcard_host host = {.random = &random};
     struct scrip_vcard *card = NULL;
+    struct scrip_link *link = NULL;
     struct scrip_card_info info;
     json_t *responses = json_array();
     tool_put(tool, "responses", responses);
     int code = collect_random(tool, &given);
     if (code == TOOL_OK) {
         enum scrip_status status = scrip_vcard_open(tool_text(tool, "file"), &host, &card, error);
-        status = status == SCRIP_OK ? scrip_vcard_on(card, &info) : status;
-        code = status == SCRIP_OK ? TOOL_OK : fail_file(tool, status, error);
+        status = status == SCRIP_OK ? scrip_link_to_card(card, true, &link) : status;
+        status = status == SCRIP_OK ? scrip_link_connect(link, 0, &info) : status;
+        code = status == SCRIP_OK ? TOOL_OK : card_fail_file(tool, status, error);
     }
     while (code == TOOL_OK && fgets(line, sizeof line, stdin) != NULL) {
-        code = line[0] == '#' ? TOOL_OK : answer_line(tool, card, line, responses);
+        code = line[0] == '#' ? TOOL_OK : answer_line(tool, link, line, responses);
     }
-    scrip_vcard_close(card);
+    if (link != NULL) {
+        scrip_link_close(link);
+    }
     free(given.at);
     return code;
 }
@@ -136,7 +172,10 @@ const struct tool_command tool_card_exchange = {
     .text =
         "Reads one command APDU in hex a line from standard input, gives it to the card, and prints the response in "
         "hex on a line. A line RESET takes power from the card and gives it back, and prints nothing. Empty lines "
-        "and lines that begin with # are skipped. The card is powered when the command starts.",
+        "and lines that begin with # are skipped. The card is powered when the command starts. A storage card (MIFARE "
+        "Classic, one-time wallet) knows no APDUs: its reader answers the pseudo-APDUs of PC/SC for it, FF 82 to load "
+        "a "
+        "key, FF 86 to authenticate, FF B0 to read, and so on.",
     .operands = (const struct tool_option[]){OPERAND_CARD, {.name = NULL}},
     .options = (const struct tool_option[]){{.name = "random",
                                              .kind = TOOL_HEX,
@@ -144,214 +183,96 @@ const struct tool_command tool_card_exchange = {
                                              .help = "random bytes that the card draws, in order; then the system's",
                                              .repeat = true},
                                             {.name = NULL}},
-    .example = "  echo 9060000000 | scrip card exchange alice.card",
+    .example = "  echo 9060000000 | scrip card exchange alice.card\n"
+               "  echo FFCA000000 | scrip card exchange maker.card",
     .run = exchange,
-};
-
-/* ---- card show ------------------------------------------------------------------------------------------------- */
-
-static const char *generation_name(uint8_t generation)
-{
-    static const char *const names[] = {"EV1", "EV2", "EV3", "Light"};
-    return generation < sizeof names / sizeof names[0] ? names[generation] : "?";
-}
-
-static void show_identity(struct tool *tool, const struct scrip_vcard_identity *identity)
-{
-    char uid[15];
-    tool_hex_text(SCRIP_BYTES_OF(identity->uid), uid);
-    tool_say(tool, "card file       DESFire %s, UID %s%s%s", generation_name(identity->generation), uid,
-             identity->profile[0] != '\0' ? ", personalised as " : ", not personalised", identity->profile);
-    tool_put(tool, "family", json_string("desfire"));
-    tool_put(tool, "generation", json_string(generation_name(identity->generation)));
-    tool_put(tool, "uid", json_string(uid));
-    tool_put(tool, "profile", json_string(identity->profile));
-    if (identity->keep_pending_on_auth || !identity->end_session_on_0c || identity->transaction_timer_ms != 0) {
-        tool_say(tool, "emulator        %s%stransaction timer %u ms",
-                 identity->keep_pending_on_auth ? "keeps pending changes at a new authentication, " : "",
-                 identity->end_session_on_0c ? "" : "keeps the session after status 0C, ",
-                 identity->transaction_timer_ms);
-    }
-}
-
-/* Ask one question of the card. @return SCRIP_OK with the answer in `out`, or what went wrong */
-static enum scrip_status ask(struct scrip_link *link, struct scrip_desfire_term *term, struct scrip_buf *out,
-                             enum scrip_status (*question)(struct scrip_desfire_term *term, struct scrip_batch *batch))
-{
-    static struct scrip_batch batch;
-    static struct scrip_replies replies;
-    scrip_batch_clear(&batch);
-    SCRIP_TRY(question(term, &batch));
-    for (;;) {
-        scrip_replies_clear(&replies);
-        SCRIP_TRY(scrip_batch_transmit(&batch, link, &replies));
-        const enum scrip_status status = scrip_desfire_term_take(term, &replies, out);
-        if (status != SCRIP_E_WAIT) {
-            return status;
-        }
-        scrip_batch_clear(&batch);
-        SCRIP_TRY(scrip_desfire_term_continue(term, &batch));
-    }
-}
-
-static void show_version(struct tool *tool, const struct scrip_desfire_version *version)
-{
-    char uid[15];
-    tool_say(tool, "product         %s, hardware %u.%u, software %u.%u, %s%u bytes",
-             scrip_desfire_version_product(version), version->hw_major, version->hw_minor, version->sw_major,
-             version->sw_minor, version->storage_min == version->storage_max ? "" : "at least ", version->storage_min);
-    tool_say(tool, "UID             %s", tool_hex_text(SCRIP_BYTES_OF(version->uid), uid));
-    tool_put(tool, "product", json_string(scrip_desfire_version_product(version)));
-    tool_put(tool, "storage", json_integer(version->storage_min));
-    tool_put(tool, "version_uid", json_string(uid));
-}
-
-static void show_applications(struct tool *tool, struct scrip_bytes aids)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i + 3 <= aids.len; i += 3) {
-        char text[7];
-        snprintf(text, sizeof text, "%06X", (unsigned)scrip_get_le24(aids.at + i));
-        tool_say(tool, "application     %s%s", text,
-                 scrip_get_le24(aids.at + i) == 0x014499 ? "  the purse (AN12113)" : "");
-        json_array_append_new(list, json_string(text));
-    }
-    if (aids.len == 0) {
-        tool_say(tool, "application     none: the card is empty");
-    }
-    tool_put(tool, "applications", list);
-}
-
-static int show_card(struct tool *tool, struct scrip_link *link, const struct scrip_card_info *info)
-{
-    uint8_t bytes[256];
-    char text[80];
-    struct scrip_desfire_term term;
-    struct scrip_desfire_version version;
-    struct scrip_buf out = SCRIP_BUF_OF(bytes);
-    tool_say(tool, "ATS             %s", tool_hex_text(scrip_bytes(info->ats, info->ats_len), text));
-    scrip_desfire_term_start(&term);
-    enum scrip_status status = ask(link, &term, &out, scrip_desfire_get_version);
-    status = status == SCRIP_OK ? scrip_desfire_version_parse(scrip_buf_bytes(&out), &version) : status;
-    if (status != SCRIP_OK) {
-        return tool_fail_card(tool, status, &term.failure, TOOL_CARD_UNTOUCHED, "asking what the card is");
-    }
-    show_version(tool, &version);
-    out.len = 0;
-    if (ask(link, &term, &out, scrip_desfire_get_free_memory) == SCRIP_OK && out.len == 3) {
-        tool_say(tool, "free memory     %u bytes", (unsigned)scrip_get_le24(bytes));
-        tool_put(tool, "free", json_integer(scrip_get_le24(bytes)));
-    }
-    out.len = 0;
-    scrip_desfire_term_start(&term);
-    if (ask(link, &term, &out, scrip_desfire_get_application_ids) == SCRIP_OK) {
-        show_applications(tool, scrip_buf_bytes(&out));
-    } else {
-        tool_say(tool, "application     the card does not tell without its master key");
-    }
-    return TOOL_OK;
-}
-
-static int show(struct tool *tool)
-{
-    char error[SCRIP_VCARD_ERROR_MAX] = "";
-    const char *path = tool_text(tool, "file");
-    struct scrip_vcard_identity identity;
-    struct scrip_vcard *card = NULL;
-    struct scrip_link *link = NULL;
-    struct scrip_card_info info;
-    if (path == NULL && !tool_has(tool, "reader")) {
-        return tool_usage(tool, "name a card file, or a --reader");
-    }
-    if (path == NULL) {
-        const int code = tool_connect(tool, &link, &info);
-        if (code != TOOL_OK) {
-            return code;
-        }
-    } else {
-        enum scrip_status status = scrip_vcard_read_identity(path, &identity);
-        if (status == SCRIP_OK) {
-            show_identity(tool, &identity);
-        }
-        status = scrip_vcard_open(path, NULL, &card, error);
-        status = status == SCRIP_OK ? scrip_link_to_card(card, true, &link) : status;
-        status = status == SCRIP_OK ? scrip_link_connect(link, 0, &info) : status;
-        if (status != SCRIP_OK) {
-            return fail_file(tool, status, error);
-        }
-    }
-    const int code = show_card(tool, link, &info);
-    scrip_link_close(link);
-    return code;
-}
-
-const struct tool_command tool_card_show = {
-    .name = "card show",
-    .summary = "what a card says of itself without any key",
-    .text = "Shows identity, product, free memory and applications of a card file, or of a real card with --reader.",
-    .operands =
-        (const struct tool_option[]){{.name = "file", .kind = TOOL_FILE, .value = "FILE", .help = "a card file"},
-                                     {.name = NULL}},
-    .options =
-        (const struct tool_option[]){
-            {.name = "reader", .kind = TOOL_LINK, .value = "LINK", .help = "the way to a card, in place of FILE"},
-            TOOL_OPTION_WAIT,
-            {.name = NULL}},
-    .example = "  scrip card show alice.card\n  scrip card show --reader pcsc:0",
-    .run = show,
 };
 
 /* ---- card lint ------------------------------------------------------------------------------------------------- */
 
-struct lint_sink {
-    struct tool *tool;
-    json_t *findings;
-    unsigned counts[3];
-};
+void card_findings_begin(struct card_findings *findings, struct tool *tool)
+{
+    *findings = (struct card_findings){.tool = tool, .list = json_array()};
+    tool_put(tool, "findings", findings->list);
+}
 
-static void lint_finding(void *ctx, enum scrip_lint_level level, const char *sentence)
+void card_finding(void *ctx, enum scrip_lint_level level, const char *sentence)
 {
     static const char *const names[] = {"info", "warning", "error"};
-    struct lint_sink *sink = ctx;
-    sink->counts[level]++;
-    tool_say(sink->tool, "%-8s %s", names[level], sentence);
-    json_array_append_new(sink->findings, json_pack("{s:s, s:s}", "level", names[level], "text", sentence));
+    struct card_findings *findings = ctx;
+    findings->counts[level]++;
+    tool_say(findings->tool, "%-8s %s", names[level], sentence);
+    json_array_append_new(findings->list, json_pack("{s:s, s:s}", "level", names[level], "text", sentence));
+}
+
+static int lint_fail_read(struct tool *tool, enum scrip_status status, const char *error)
+{
+    return tool_fail(tool, &(struct tool_failure){.status = status == SCRIP_E_NOT_FOUND ? SCRIP_E_IO : status,
+                                                  .problem = TOOL_PROBLEM_FILE,
+                                                  .what = "reading the profile",
+                                                  .detail = error});
+}
+
+static int lint_profile(struct tool *tool, const char *name, struct card_findings *findings)
+{
+    static struct scrip_profile profile;
+    char error[SCRIP_PROFILE_ERROR_MAX] = "";
+    const enum scrip_status read = scrip_profile_load(name, &profile, error);
+    if (read != SCRIP_OK) {
+        return lint_fail_read(tool, read, error);
+    }
+    tool_say(tool, "%s: %s", profile.name, profile.about);
+    return scrip_profile_lint(&profile, card_finding, findings) == SCRIP_OK
+               ? TOOL_OK
+               : tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_LIMIT,
+                                                        .problem = TOOL_PROBLEM_UNSAFE_PROFILE,
+                                                        .what = profile.name});
+}
+
+/* What is in the memory of a MIFARE Classic, whatever it was made from. */
+static int lint_memory(struct tool *tool, const char *path, struct card_findings *findings)
+{
+    static struct scrip_card_dump dump;
+    char error[SCRIP_VCARD_ERROR_MAX] = "";
+    const enum scrip_status read = scrip_vcard_dump(path, &dump, error);
+    if (read != SCRIP_OK) {
+        return card_fail_file(tool, read, error);
+    }
+    tool_say(tool, "%s:", path);
+    const enum scrip_status verdict = scrip_dump_lint(&dump, card_finding, findings);
+    scrip_wipe(&dump, sizeof dump);
+    return verdict == SCRIP_OK
+               ? TOOL_OK
+               : tool_fail(tool, &(struct tool_failure){
+                                     .status = SCRIP_E_LIMIT, .problem = TOOL_PROBLEM_UNSAFE_PROFILE, .what = path});
 }
 
 /* A card file stands for the profile it was made from; anything else is a profile's name or file. */
-static enum scrip_status lint_profile(const char *what, struct scrip_profile *profile, char *error)
-{
-    struct scrip_vcard_identity identity;
-    if (scrip_vcard_read_identity(what, &identity) == SCRIP_OK) {
-        if (identity.profile[0] == '\0') {
-            snprintf(error, SCRIP_PROFILE_ERROR_MAX, "%.200s: the card is not personalised", what);
-            return SCRIP_E_STATE;
-        }
-        return scrip_profile_load(identity.profile, profile, error);
-    }
-    return scrip_profile_load(what, profile, error);
-}
-
 static int lint(struct tool *tool)
 {
-    char error[SCRIP_PROFILE_ERROR_MAX] = "";
-    static struct scrip_profile profile;
-    struct lint_sink sink = {.tool = tool, .findings = json_array()};
-    tool_put(tool, "findings", sink.findings);
-    const enum scrip_status read = lint_profile(tool_text(tool, "profile"), &profile, error);
-    if (read != SCRIP_OK) {
-        return tool_fail(tool, &(struct tool_failure){.status = read == SCRIP_E_NOT_FOUND ? SCRIP_E_IO : read,
-                                                      .problem = TOOL_PROBLEM_FILE,
-                                                      .what = "reading the profile",
-                                                      .detail = error});
+    const char *what = tool_text(tool, "profile");
+    struct scrip_vcard_identity identity = {0};
+    struct card_findings findings;
+    char error[SCRIP_PROFILE_ERROR_MAX];
+    const bool file = scrip_vcard_read_identity(what, &identity) == SCRIP_OK;
+    const bool classic = file && identity.family == SCRIP_VCARD_CLASSIC;
+    card_findings_begin(&findings, tool);
+    if (file && identity.profile[0] == '\0' && !classic) {
+        snprintf(error, sizeof error, "%.200s: the card is not personalised", what);
+        return lint_fail_read(tool, SCRIP_E_STATE, error);
     }
-    tool_say(tool, "%s: %s", profile.name, profile.about);
-    const enum scrip_status verdict = scrip_profile_lint(&profile, lint_finding, &sink);
-    tool_say(tool, "%u errors, %u warnings", sink.counts[SCRIP_LINT_ERROR], sink.counts[SCRIP_LINT_WARNING]);
-    return verdict == SCRIP_OK ? TOOL_OK
-                               : tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_LIMIT,
-                                                                        .problem = TOOL_PROBLEM_UNSAFE_PROFILE,
-                                                                        .what = profile.name});
+    int code = TOOL_OK;
+    if (!file || identity.profile[0] != '\0') {
+        code = lint_profile(tool, file ? identity.profile : what, &findings);
+    }
+    if (code == TOOL_OK && classic) {
+        code = lint_memory(tool, what, &findings);
+    }
+    if (findings.counts[SCRIP_LINT_INFO] + findings.counts[SCRIP_LINT_WARNING] != 0) {
+        tool_say(tool, "%u errors, %u warnings", findings.counts[SCRIP_LINT_ERROR],
+                 findings.counts[SCRIP_LINT_WARNING]);
+    }
+    return code;
 }
 
 const struct tool_command tool_card_lint = {
@@ -360,7 +281,9 @@ const struct tool_command tool_card_lint = {
     .text =
         "Explains the access rights of a profile: who may credit, who may only debit, what anybody may do. Warns of "
         "free rights, plain value files and undiversified keys. Fails when a gate's key may add value, change the "
-        "rights of the value file, or write the log that proves top-ups.",
+        "rights of the value file, or write the log that proves top-ups. Of a card file of MIFARE Classic the memory "
+        "is "
+        "looked at too: transport keys, a key B that can be read, damaged access bits.",
     .operands = (const struct tool_option[]){{.name = "profile",
                                               .kind = TOOL_FILE,
                                               .value = "PROFILE",

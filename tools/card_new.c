@@ -1,13 +1,9 @@
 /* card_new.c: scrip card new: a card file from a profile, personalised. */
-#include "common.h"
-#include <errno.h>
+#include "card.h"
 #include <scrip/posix.h>
-#include <scrip/profile.h>
 #include <scrip/reader.h>
-#include <scrip/vcard.h>
 #include <scrip/wallet.h>
 #include <string.h>
-#include <unistd.h>
 
 static int generation_of(const char *name, uint8_t otherwise)
 {
@@ -20,16 +16,47 @@ static int generation_of(const char *name, uint8_t otherwise)
     return otherwise;
 }
 
+/* Options that only one kind of card understands are refused for the others: nobody should believe that they did
+ * something. */
+static int check_options(struct tool *tool, bool desfire)
+{
+    static const struct {
+        const char *name;
+        bool desfire;
+    } rows[] = {
+        {"generation", true}, {"keep-pending", true}, {"keep-on-0c", true}, {"number", true}, {"genuine", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (tool_has(tool, rows[i].name) && rows[i].desfire != desfire) {
+            return tool_usage(tool, "--%s: only for %s cards", rows[i].name, desfire ? "storage" : "DESFire");
+        }
+    }
+    return TOOL_OK;
+}
+
 static int fill_identity(struct tool *tool, const struct scrip_profile *profile, struct scrip_vcard_identity *identity)
 {
-    identity->family = SCRIP_VCARD_DESFIRE;
-    identity->generation = (uint8_t)generation_of(tool_text(tool, "generation"), profile->generation);
-    identity->storage = profile->storage;
-    identity->keep_pending_on_auth = tool_has(tool, "keep-pending");
-    identity->end_session_on_0c = !tool_has(tool, "keep-on-0c");
-    identity->transaction_timer_ms = (uint32_t)tool_number(tool, "timer", 0);
-    if (tool_has(tool, "uid") && tool_hex(tool, "uid", identity->uid, sizeof identity->uid) != sizeof identity->uid) {
-        return tool_usage(tool, "--uid: a UID has 14 hex digits");
+    const bool desfire = profile->family == SCRIP_VCARD_DESFIRE;
+    const int code = check_options(tool, desfire);
+    if (code != TOOL_OK) {
+        return code;
+    }
+    identity->family = profile->family;
+    identity->uid_len = profile->uid_len;
+    identity->variant = profile->variant;
+    identity->genuine = tool_has(tool, "genuine");
+    if (desfire) {
+        identity->generation = (uint8_t)generation_of(tool_text(tool, "generation"), profile->generation);
+        identity->storage = profile->storage;
+        identity->keep_pending_on_auth = tool_has(tool, "keep-pending");
+        identity->end_session_on_0c = !tool_has(tool, "keep-on-0c");
+        identity->transaction_timer_ms = (uint32_t)tool_number(tool, "timer", 0);
+    }
+    if (tool_has(tool, "uid")) {
+        const size_t len = tool_hex(tool, "uid", identity->uid, sizeof identity->uid);
+        if (len != 7 && (len != 4 || desfire)) {
+            return tool_usage(tool, "--uid: a UID has %s hex digits", desfire ? "14" : "8 or 14");
+        }
+        identity->uid_len = (uint8_t)len;
     }
     return TOOL_OK;
 }
@@ -71,13 +98,42 @@ static void say_personalised(struct tool *tool, const struct scrip_purse_result 
     }
 }
 
+static int fail_storage(struct tool *tool, const struct scrip_purse_result *result)
+{
+    char detail[64];
+    snprintf(detail, sizeof detail, "pseudo-APDU FF %02X: %04X", result->failure.cmd, result->failure.sw);
+    return tool_fail(tool, &(struct tool_failure){.status = result->status,
+                                                  .card = TOOL_CARD_UNTOUCHED,
+                                                  .what = "personalising the card",
+                                                  .detail = result->failure.cmd != 0 ? detail : NULL});
+}
+
+static int run_personalise(struct tool *tool, const struct scrip_profile *profile, struct scrip_purse_request *request,
+                           struct scrip_link *link)
+{
+    static struct scrip_purse_job job;
+    const bool desfire = profile->family == SCRIP_VCARD_DESFIRE;
+    const struct scrip_purse_family *family =
+        desfire ? &scrip_purse_desfire : scrip_purse_family_named(scrip_storage_kind_name(profile->purse.kind));
+    tool_progress(tool, "personalising the card as %s", profile->name);
+    const enum scrip_status status =
+        family != NULL ? scrip_purse_run(&job, family, SCRIP_PURSE_PERSONALISE, request, link) : SCRIP_E_UNSUPPORTED;
+    if (status != SCRIP_OK) {
+        return desfire
+                   ? tool_fail_card(tool, status, &job.result.failure, TOOL_CARD_UNTOUCHED, "personalising the card")
+                   : fail_storage(tool, &job.result);
+    }
+    say_personalised(tool, &job.result);
+    return TOOL_OK;
+}
+
 static int personalise(struct tool *tool, const char *path, const struct scrip_profile *profile,
                        const struct scrip_vcard_identity *identity)
 {
-    static struct scrip_purse_job job;
     const struct scrip_clock clock = scrip_clock_system();
     struct scrip_purse_header header = {0};
     struct scrip_purse_request request = {.profile = &profile->desfire,
+                                          .storage = &profile->purse,
                                           .random = scrip_random_system(),
                                           .new_key_version = (uint8_t)tool_number(tool, "key-version", 1),
                                           .header = &header};
@@ -86,7 +142,9 @@ static int personalise(struct tool *tool, const char *path, const struct scrip_p
     struct scrip_link *link = NULL;
     struct scrip_keys *keys = NULL;
     scrip_purse_timestamp(clock.now_ms(clock.ctx), request.timestamp);
-    int code = fill_header(tool, &profile->desfire, identity->uid, request.timestamp, &header);
+    int code = profile->family != SCRIP_VCARD_DESFIRE
+                   ? TOOL_OK
+                   : fill_header(tool, &profile->desfire, identity->uid, request.timestamp, &header);
     code = code == TOOL_OK ? tool_keys_open(tool, &keys) : code;
     if (code != TOOL_OK) {
         return code;
@@ -95,21 +153,14 @@ static int personalise(struct tool *tool, const char *path, const struct scrip_p
     enum scrip_status status = scrip_vcard_open(path, NULL, &card, error);
     status = status == SCRIP_OK ? scrip_link_to_card(card, true, &link) : status;
     status = status == SCRIP_OK ? scrip_link_connect(link, 0, &request.card) : status;
-    if (status == SCRIP_OK) {
-        tool_progress(tool, "personalising the card as %s", profile->name);
-        status = scrip_purse_run(&job, &scrip_purse_desfire, SCRIP_PURSE_PERSONALISE, &request, link);
-        code = status == SCRIP_OK
-                   ? TOOL_OK
-                   : tool_fail_card(tool, status, &job.result.failure, TOOL_CARD_UNTOUCHED, "personalising the card");
-    } else {
-        code = tool_fail(tool, &(struct tool_failure){.status = status, .what = "opening the card", .detail = error});
-    }
+    code = status == SCRIP_OK
+               ? run_personalise(tool, profile, &request, link)
+               : tool_fail(tool, &(struct tool_failure){.status = status, .what = "opening the card", .detail = error});
     if (link != NULL) {
         scrip_link_close(link);
     }
     scrip_keys_close(keys);
     if (code == TOOL_OK) {
-        say_personalised(tool, &job.result);
         status = scrip_vcard_note_profile(path, profile->name, error);
         code = status == SCRIP_OK ? TOOL_OK : tool_fail_status(tool, status, "%s", error);
     }
@@ -118,38 +169,33 @@ static int personalise(struct tool *tool, const char *path, const struct scrip_p
 
 static void say_made(struct tool *tool, const struct scrip_vcard_identity *identity, const char *profile)
 {
-    char uid[15];
+    char uid[15], kind[32];
     const char *path = tool_text(tool, "file");
-    tool_hex_text(SCRIP_BYTES_OF(identity->uid), uid);
-    tool_say(tool, "%s: UID %s, %s", path, uid, profile[0] != '\0' ? profile : "fresh from the factory");
+    tool_hex_text(scrip_bytes(identity->uid, identity->uid_len), uid);
+    tool_say(tool, "%s: %s, UID %s, %s", path, card_kind_text(identity, kind), uid,
+             profile[0] != '\0' ? profile : "fresh from the factory");
     tool_put(tool, "file", json_string(path));
     tool_put(tool, "uid", json_string(uid));
     tool_put(tool, "profile", json_string(profile));
 }
 
-/* The card is made beside its place and appears there when it is whole: half a card is of no use to anybody. */
 static int make_card(struct tool *tool, const struct scrip_profile *profile, struct scrip_vcard_identity *identity)
 {
     char error[SCRIP_VCARD_ERROR_MAX] = "", draft[1024];
     const char *path = tool_text(tool, "file");
     const bool blank = tool_has(tool, "blank");
-    if (access(path, F_OK) == 0) {
-        return tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_EXISTS, .what = path});
+    int code = card_draft(tool, path, draft);
+    if (code != TOOL_OK) {
+        return code;
     }
-    snprintf(draft, sizeof draft, "%.1000s.%ld.new", path, (long)getpid());
     enum scrip_status status = scrip_vcard_make(draft, identity, error);
     status = status == SCRIP_OK ? scrip_vcard_read_identity(draft, identity) : status;
     if (status != SCRIP_OK) {
         return tool_fail(tool,
                          &(struct tool_failure){.status = status, .what = "making the card file", .detail = error});
     }
-    int code = blank ? TOOL_OK : personalise(tool, draft, profile, identity);
-    if (code == TOOL_OK && link(draft, path) != 0) {
-        code = tool_fail(tool, &(struct tool_failure){.status = errno == EEXIST ? SCRIP_E_EXISTS : SCRIP_E_IO,
-                                                      .what = path,
-                                                      .detail = strerror(errno)});
-    }
-    unlink(draft);
+    code = blank ? TOOL_OK : personalise(tool, draft, profile, identity);
+    code = card_place(tool, draft, path, code);
     if (code == TOOL_OK) {
         say_made(tool, identity, blank ? "" : profile->name);
     }
@@ -181,7 +227,8 @@ const struct tool_command tool_card_new = {
     .name = "card new",
     .summary = "make a virtual card from a profile",
     .text = "Makes a card file and personalises it: application, files, access rights, diversified keys of the store, "
-            "card header. The file is the card: every write of the chip is one write of the file, so a process killed "
+            "card header; on a storage card the purse with its keys and access bits. The file is the card: every write "
+            "of the chip is one write of the file, so a process killed "
             "at any moment leaves what a card torn from the field would. It is no security boundary: who can read the "
             "file has its keys.",
     .operands = (const struct tool_option[]){{.name = "file",
@@ -203,16 +250,22 @@ const struct tool_command tool_card_new = {
              .help = "the issuer's key store, to personalise with"},
             TOOL_OPTION_PASSPHRASE,
             {.name = "blank", .kind = TOOL_FLAG, .help = "leave the card as the factory made it"},
-            {.name = "uid", .kind = TOOL_HEX, .value = "UID", .help = "14 hex digits; else a random one"},
+            {.name = "uid",
+             .kind = TOOL_HEX,
+             .value = "UID",
+             .help = "14 hex digits, storage cards also 8; else a random one"},
+            {.name = "genuine",
+             .kind = TOOL_FLAG,
+             .help = "emulator: a storage card answers those who know no key as the chip does, weaknesses included"},
             {.name = "generation",
              .kind = TOOL_CHOICE,
              .value = "GENERATION",
-             .help = "in place of the profile's",
+             .help = "DESFire: in place of the profile's",
              .choices = "EV1 EV2 EV3"},
             {.name = "number",
              .kind = TOOL_TEXT,
              .value = "DIGITS",
-             .help = "card number for the header, at most 20 digits; else made from the UID"},
+             .help = "DESFire: card number for the header, at most 20 digits; else made from the UID"},
             {.name = "issuer",
              .kind = TOOL_TEXT,
              .value = "NAME",
@@ -235,6 +288,8 @@ const struct tool_command tool_card_new = {
             TOOL_OPTION_CURRENCY,
             {.name = NULL}},
     .example =
-        "  scrip card new alice.card --keys issuer.keys\n  scrip card new old.card --profile ev1 --keys issuer.keys",
+        "  scrip card new alice.card --keys issuer.keys\n  scrip card new old.card --profile ev1 --keys issuer.keys\n"
+        "  scrip card new maker.card --profile bcd --keys issuer.keys\n"
+        "  scrip card new blank.card --profile classic-4k --blank --uid 04112233445566",
     .run = make,
 };

@@ -106,8 +106,8 @@ static enum scrip_status load_storage(const char *name, struct scrip_profile *pr
     profile->variant = profile->purse.sector >= 16 ? SCRIP_VCARD_4K : SCRIP_VCARD_1K;
     profile->uid_len = 4;
     if (otp) {
-        profile->purse.unit = 50;
-        profile->purse.units = 100;
+        profile->purse.unit = profile->purse.unit != 0 ? profile->purse.unit : 50;
+        profile->purse.units = profile->purse.units != 0 ? profile->purse.units : 100;
     }
     snprintf(profile->name, sizeof profile->name, "%s", name);
     snprintf(profile->about, sizeof profile->about, "%s", storage_about(name));

@@ -1,0 +1,38 @@
+/* card.h: what the commands on card files share. */
+#ifndef SCRIP_TOOL_CARD_H
+#define SCRIP_TOOL_CARD_H
+
+#include "common.h"
+#include <scrip/profile.h>
+
+#define OPERAND_CARD                                                                                                   \
+    {                                                                                                                  \
+        .name = "file", .kind = TOOL_FILE, .value = "FILE", .help = "the card file", .required = true                  \
+    }
+
+/** A card file could not be opened. @return TOOL_FAILED */
+int card_fail_file(struct tool *tool, enum scrip_status status, const char *error);
+
+/** "MIFARE Classic 4K", "DESFire EV2", "one-time wallet". @return text */
+const char *card_kind_text(const struct scrip_vcard_identity *identity, char text[32]);
+
+/** A card file is made beside its place and appears there when it is whole: half a card is of no use to anybody.
+ *  `draft` is where to make it; card_place puts it to `path`, or takes it away when `code` says that it failed.
+ *  @return TOOL_OK or TOOL_FAILED */
+int card_draft(struct tool *tool, const char *path, char draft[1024]);
+int card_place(struct tool *tool, const char *draft, const char *path, int code);
+
+/** What a storage card's file holds: sectors and purse; no key is shown. @return TOOL_OK or TOOL_FAILED */
+int card_show_classic(struct tool *tool, const char *path, const struct scrip_vcard_identity *identity);
+int card_show_otp(struct tool *tool, const char *path);
+
+/** Findings of a lint, printed and put into the JSON object as "findings". */
+struct card_findings {
+    struct tool *tool;
+    json_t *list;
+    unsigned counts[3];
+};
+void card_findings_begin(struct card_findings *findings, struct tool *tool);
+void card_finding(void *ctx, enum scrip_lint_level level, const char *sentence);
+
+#endif
