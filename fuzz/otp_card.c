@@ -96,6 +96,9 @@ static void say(struct table *t, struct scrip_bytes bytes)
         scrip_mifare_sm_encrypt(&t->cipher, &t->tx);
     }
     exchange(t);
+    if (t->rx.bits == 32) { /* the bytes were an authentication, under another key */
+        t->open = false;
+    }
     if (t->open && t->rx.bits > 0) {
         must(scrip_mifare_sm_decrypt(&t->cipher, &t->rx) == SCRIP_OK);
         t->open = t->rx.bits != 4 || t->rx.data[0] == SCRIP_CLASSIC_ACK;
