@@ -67,9 +67,10 @@ const char *scrip_storage_about_at(size_t i);
  *  @return SCRIP_OK; SCRIP_E_NOT_FOUND: no such purse or option; SCRIP_E_UNSUPPORTED: option and purse do not fit */
 enum scrip_status scrip_storage_purse_make(const char *name, struct scrip_storage_purse *purse);
 
-/** Are the blocks in that sector, different, no manufacturer block, the access hardened but for the BCD wallet, and all
+/** Are the blocks in that sector, different, no manufacturer block, and all
  *  else in its range? For purses that were not
- *  made by scrip_storage_purse_make. @return SCRIP_OK; SCRIP_E_ARGUMENT */
+ *  made by scrip_storage_purse_make. A native purse with compatible access passes; no job begins on it. @return
+ * SCRIP_OK; SCRIP_E_ARGUMENT */
 enum scrip_status scrip_storage_purse_check(const struct scrip_storage_purse *purse);
 
 /** "classic", "bcd", "otp"; "?" for others. Static memory. */

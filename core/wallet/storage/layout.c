@@ -195,10 +195,9 @@ enum scrip_status scrip_storage_purse_check(const struct scrip_storage_purse *pu
 {
     const int32_t most = purse->kind == SCRIP_STORAGE_BCD ? SCRIP_BCD_MAX : INT32_MAX;
     const bool one_copy = purse->kind == SCRIP_STORAGE_OTP;
-    const bool fits = purse->access == SCRIP_STORAGE_HARDENED || purse->kind == SCRIP_STORAGE_BCD;
     const bool good =
         purse->kind >= SCRIP_STORAGE_NATIVE && purse->kind < SCRIP_STORAGE_KINDS &&
-        purse->access <= SCRIP_STORAGE_COMPATIBLE && fits && purse->sector < SECTORS &&
+        purse->access <= SCRIP_STORAGE_COMPATIBLE && purse->sector < SECTORS &&
         purse->trailer_block == scrip_classic_trailer(purse->sector) && is_data_block(purse, purse->main_block) &&
         purse->upper >= 0 && purse->upper <= most &&
         (one_copy || (is_data_block(purse, purse->backup_block) && purse->backup_block != purse->main_block));

@@ -371,7 +371,8 @@ static bool lacks_something(const struct scrip_purse_job *job)
 static enum scrip_status begin(struct scrip_purse_job *job, uint8_t kind, const struct storage_kind *how)
 {
     struct visit *visit = visit_of(job);
-    if (lacks_something(job) || job->request->storage->kind != kind) {
+    if (lacks_something(job) || job->request->storage->kind != kind ||
+        (kind == SCRIP_STORAGE_NATIVE && job->request->storage->access != SCRIP_STORAGE_HARDENED)) {
         return SCRIP_E_ARGUMENT;
     }
     visit->purse = *job->request->storage;
