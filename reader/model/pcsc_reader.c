@@ -72,7 +72,7 @@ enum scrip_status pcsc_reader_init(struct pcsc_reader *reader, struct scrip_picc
     for (size_t i = 0; i < count; i++) {
         SCRIP_TRY(scrip_field_add(&reader->field, cards[i]));
     }
-    coupler_field_init(&reader->coupler, &reader->field, &reader->random);
+    scrip_coupler_field_init(&reader->coupler, &reader->field, &reader->random);
     scrip_pn532_model_init(&reader->chip, &reader->field, &reader->random);
     scrip_pcsc_init(&reader->pcsc, &reader->coupler.coupler);
     reader->pcsc.direct = direct;

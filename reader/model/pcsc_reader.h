@@ -7,15 +7,15 @@
 #ifndef READER_MODEL_PCSC_READER_H
 #define READER_MODEL_PCSC_READER_H
 
-#include "../coupler_field.h"
 #include "pn532.h"
+#include <scrip/coupler_field.h>
 #include <scrip/pcsc.h>
 
 /* A reader. Must not move. */
 struct pcsc_reader {
     struct scrip_field field;
     struct scrip_random random;
-    struct coupler_field coupler;
+    struct scrip_coupler_field coupler;
     struct scrip_pn532_model chip;
     bool chip_speaks; /* since the reader itself did last */
     struct scrip_pcsc pcsc;
