@@ -56,6 +56,9 @@ static int fill_identity(struct tool *tool, const struct scrip_profile *profile,
         if (len != 7 && (len != 4 || desfire)) {
             return tool_usage(tool, "--uid: a UID has %s hex digits", desfire ? "14" : "8 or 14");
         }
+        if (!desfire && identity->uid[len - 4] == SCRIP_CASCADE_CT) {
+            return tool_usage(tool, "--uid: 88 is no first byte of a UID of four bytes, and no fourth of seven");
+        }
         identity->uid_len = (uint8_t)len;
     }
     return TOOL_OK;
