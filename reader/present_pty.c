@@ -35,9 +35,11 @@ struct chip {
 struct line {
     const struct chip *chip;
     const struct scrip_present *present;
+    struct scrip_picc *const *cards;
+    size_t count;
     int master, slave;
-    bool stopped;
     bool powered;
+    bool away;
     uint32_t answers;
     char path[64];
     const char *linked; /* the symbolic link that was made, or NULL */
@@ -196,6 +198,24 @@ static void after(struct line *line, struct scrip_buf *out)
     }
 }
 
+/* The cards go into the field or out of it, as they are told. */
+static void move_cards(struct line *line)
+{
+    const bool away = line->present->away != NULL && *line->present->away != 0;
+    if (away == line->away) {
+        return;
+    }
+    line->away = away;
+    for (size_t i = 0; i < line->count; i++) {
+        if (away) {
+            scrip_field_remove(&line->field, line->cards[i]);
+        } else {
+            (void)scrip_field_add(&line->field, line->cards[i]); /* one that does not start is silent */
+        }
+    }
+    tell(line, away ? SCRIP_PRESENT_REMOVED : SCRIP_PRESENT_INSERTED, 0);
+}
+
 static enum scrip_status serve(struct line *line)
 {
     uint8_t in[CHUNK];
@@ -205,6 +225,7 @@ static enum scrip_status serve(struct line *line)
     while (!must_stop(line)) {
         struct pollfd ready = {.fd = line->master, .events = POLLIN};
         const int found = poll(&ready, 1, patience);
+        move_cards(line);
         const ssize_t n = found > 0 ? read(line->master, in, sizeof in) : 0;
         for (ssize_t i = 0; i < n; i++) {
             line->chip->take(line, in[i], &out);
@@ -225,13 +246,12 @@ static enum scrip_status serve(struct line *line)
 }
 
 /* A card that does not start is told now; later it would only be silent. */
-static enum scrip_status lay_cards(struct line *line, struct scrip_picc *const *cards, size_t count,
-                                   char error[SCRIP_LINK_ERROR_MAX])
+static enum scrip_status lay_cards(struct line *line, char error[SCRIP_LINK_ERROR_MAX])
 {
     enum scrip_status status = SCRIP_OK;
     scrip_field_init(&line->field);
-    for (size_t i = 0; i < count && status == SCRIP_OK; i++) {
-        status = scrip_field_add(&line->field, cards[i]);
+    for (size_t i = 0; i < line->count && status == SCRIP_OK; i++) {
+        status = scrip_field_add(&line->field, line->cards[i]);
     }
     if (status != SCRIP_OK) {
         return open_fail(error, SCRIP_E_ARGUMENT, "a reader's field holds at most %u cards", SCRIP_FIELD_CARDS);
@@ -252,7 +272,9 @@ static enum scrip_status present_chip(const struct chip *chip, struct scrip_picc
     line->present = present;
     line->master = line->slave = -1;
     line->random = scrip_random_system();
-    enum scrip_status status = lay_cards(line, cards, count, error);
+    line->cards = cards;
+    line->count = count;
+    enum scrip_status status = lay_cards(line, error);
     status = status == SCRIP_OK ? open_line(line, error) : status;
     if (status == SCRIP_OK) {
         scrip_pn532_model_init(&line->pn532, &line->field, &line->random);

@@ -5,11 +5,15 @@
 #include <signal.h>
 
 static volatile sig_atomic_t stop_presenting;
+static volatile sig_atomic_t cards_away;
 
 static void on_signal(int number)
 {
-    (void)number;
-    stop_presenting = 1;
+    if (number == SIGUSR1) {
+        cards_away = !cards_away;
+    } else {
+        stop_presenting = 1;
+    }
 }
 
 static void on_event(void *ctx, enum scrip_present_event event, uint32_t number)
@@ -129,6 +133,7 @@ static int present(struct tool *tool)
                                       .stop = &stop_presenting,
                                       .event = on_event,
                                       .ctx = tool,
+                                      .away = &cards_away,
                                       .device_link = tool_text(tool, "link"),
                                       .device = on_device};
     const struct sigaction action = {.sa_handler = on_signal};
@@ -141,6 +146,9 @@ static int present(struct tool *tool)
     }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (chip) {
+        sigaction(SIGUSR1, &action, NULL);
+    }
     return tool_has(tool, "tcp") ? present_link(tool, &how) : present_cards(tool, &how);
 }
 
@@ -151,7 +159,8 @@ const struct tool_command tool_card_present = {
         "With --pcsc the card is put into a slot of the vpcd driver (package vsmartcard-vpcd), so that every PC/SC "
         "program sees it as a card in a contactless reader. With --tcp it waits for one tcp: link at a time. With "
         "--pn532 or --mfrc522-uart the cards, up to eight, lie before a reader chip on a serial line, which libnfc and "
-        "other drivers open by the device that is printed. Each way it stays until it is stopped by a signal.",
+        "other drivers open by the device that is printed; the signal USR1 takes them out of its field and puts them "
+        "back. Each way it stays until it is stopped by a signal.",
     .operands = (const struct tool_option[]){{.name = "file",
                                               .kind = TOOL_FILE,
                                               .value = "FILE",

@@ -66,6 +66,10 @@ enum scrip_status scrip_link_fault(const struct scrip_link_faults *faults, struc
 enum scrip_status scrip_pcsc_list(void (*each)(void *ctx, unsigned number, const char *name, bool card), void *ctx,
                                   char error[SCRIP_LINK_ERROR_MAX]);
 
+/** Devices of this machine that a reader chip may hang on, as links. They are found by their names only: nothing is
+ *  opened, since on a serial line there may be anything. @param what  the kind of device, for people */
+void scrip_reader_devices(void (*each)(void *ctx, const char *link, const char *what), void *ctx);
+
 /* ---- Presenting a card to other programs ------------------------------------------------------------------------ */
 
 /** What a presenter tells its caller. */
@@ -86,6 +90,8 @@ struct scrip_present {
     void (*event)(void *ctx, enum scrip_present_event event, uint32_t number); /**< may be NULL */
     void *ctx;
     const char *device_link; /**< serial lines: a symbolic link to make to the device; NULL: none */
+    /** Serial lines: while it is not 0 the cards are out of the field; set it from a signal handler. May be NULL. */
+    const volatile sig_atomic_t *away;
     /** Serial lines: told the path that clients open, once it can be opened. May be NULL. */
     void (*device)(void *ctx, const char *path);
 };
