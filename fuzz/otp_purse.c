@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define LINES   4U
-#define BATCHES 16U
+#define BATCHES 20U
 
 struct table {
     struct scrip_nv_memory memory;

@@ -173,15 +173,19 @@ static enum scrip_status proved(struct scrip_purse_job *job, const struct scrip_
     return shown && memcmp(face, visit->face, sizeof face) != 0 ? SCRIP_E_EXISTS : SCRIP_OK; /* other units */
 }
 
-/* A password block that is not in force yet is written once more. */
+/* The proof is asked for again, as for any key; then a password block that is not in force yet is written once more. */
 static enum scrip_status once_more(struct scrip_purse_job *job)
 {
     struct otp_visit *visit = otp_visit_of(job);
+    visit->proofs++;
+    if (visit->proofs % OTP_TRIES != 0) {
+        return SCRIP_OK;
+    }
     if (visit->passwords == 0 || visit->passwords >= PASSWORDS) {
         return SCRIP_E_AUTH;
     }
     visit->factory = true;
-    visit->other_tried = true;
+    visit->refusals = OTP_TRIES;
     visit->stage = OTP_OPEN;
     return SCRIP_OK;
 }

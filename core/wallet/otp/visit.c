@@ -121,20 +121,19 @@ static enum scrip_status ask_open(struct scrip_purse_job *job, struct scrip_batc
     return otp_ask_open(job, batch, false);
 }
 
-/* A new card has the default password, one that is in use the purse's own. The other one is tried only to tell which of
- * the two a card is that refuses. */
+/* A new card has the default password, one that is in use the purse's own. The other one is tried to tell which of the
+ * two a card is that refuses. */
 static enum scrip_status refused(struct scrip_purse_job *job, uint16_t sw)
 {
     struct otp_visit *visit = otp_visit_of(job);
     if (!visit->factory) { /* what is told is what was refused to our own key */
         (void)otp_note(job, OTP_INS_AUTHENTICATE, SCRIP_E_AUTH, sw);
     }
-    if (visit->other_tried) {
-        return SCRIP_E_AUTH;
+    visit->refusals++;
+    if (visit->refusals == OTP_TRIES) {
+        visit->factory = !visit->factory;
     }
-    visit->other_tried = true;
-    visit->factory = !visit->factory;
-    return SCRIP_OK;
+    return visit->refusals < OTP_REFUSALS ? SCRIP_OK : SCRIP_E_AUTH;
 }
 
 static enum scrip_status opened(struct scrip_purse_job *job)

@@ -4,12 +4,13 @@
  * MEET      the UID, where the link knows none          OPEN; personalise: PROBE
  * PROBE     authentication to block 16                  OPEN: silence, as there is none; the end: no such card
  * OPEN      a key, the balance                          DEBIT, FACE, PASSWORD, PROVE or the end; a key that is refused:
- *                                                       OPEN with the next one
+ *                                                       OPEN again, then with the other one
  * DEBIT     subtraction, the balance                    the end; anything doubtful: CHECK
  * CHECK     the key once more, the balance              the end, decided by content
  * FACE      the face value block, the balance           PASSWORD
  * PASSWORD  the password block                          PROVE
- * PROVE     both new keys, the balance, the face block  the end; refused: OPEN for one more PASSWORD
+ * PROVE     both new keys, the balance, the face block  the end; refused: again, then OPEN for one more
+ *                                                       PASSWORD
  *
  * A terminal may be stopped between any two of these, and the card may lose power in any of them. The balance is then
  * the old or the new one; whatever was begun of a personalisation is completed by the same personalisation. */
@@ -47,13 +48,14 @@ struct otp_visit {
     uint8_t uid_len;
     uint8_t uid7[7];   /* padded */
     bool factory;      /* the transport key is tried, or opened */
-    bool other_tried;  /* the other of the two keys was refused already */
+    uint8_t refusals;  /* keys refused: each of the two is tried twice, as the air may have lost a frame of it */
     bool has_value;    /* block 1 is a value block: a face value is in force */
     int32_t value;     /* it shows */
     int32_t next;      /* after the debit */
     uint8_t face[16];  /* personalise: the face value block to be */
     int32_t worth;     /* personalise: U * T */
     uint8_t passwords; /* password blocks written in this visit */
+    uint8_t proofs;    /* proofs that were refused, likewise */
 };
 
 static inline struct otp_visit *otp_visit_of(struct scrip_purse_job *job)
@@ -75,6 +77,9 @@ enum scrip_status otp_reply(struct scrip_purse_job *job, const struct scrip_repl
 
 /** The balance at reply `i`, into has_value and value. @return as scrip_storage_reply_block */
 enum scrip_status otp_take_balance(struct scrip_purse_job *job, const struct scrip_replies *replies, size_t i);
+
+/** Refusals of one key, and of both. */
+enum { OTP_TRIES = 2, OTP_REFUSALS = 2 * OTP_TRIES };
 
 /** The sector's key A or B. */
 enum scrip_status otp_key(struct scrip_purse_job *job, bool key_b, uint8_t key[6]);
