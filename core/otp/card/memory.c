@@ -100,6 +100,16 @@ enum scrip_status otp_block_close(const struct scrip_nv *nv, uint8_t block, uint
 
 /* ---- units ---- */
 
+/* The number of a byte's highest bit, from 1. */
+static unsigned highest(uint8_t byte)
+{
+    unsigned number = 0;
+    for (; byte != 0; byte >>= 1) {
+        number++;
+    }
+    return number;
+}
+
 enum scrip_status otp_units_used(const struct scrip_nv *nv, uint16_t *used)
 {
     uint8_t page[SCRIP_NV_PAGE];
@@ -109,11 +119,9 @@ enum scrip_status otp_units_used(const struct scrip_nv *nv, uint16_t *used)
         if (inside == SCRIP_NV_PAGE - 1 || left == SCRIP_OTP_UNITS / 8) {
             SCRIP_TRY(read_page(nv, PAGE_UNITS + at / SCRIP_NV_PAGE, page));
         }
-        for (unsigned bit = 8; bit > 0; bit--) {
-            if ((page[inside] >> (bit - 1) & 1U) != 0) {
-                *used = (uint16_t)(at * 8 + bit);
-                return SCRIP_OK;
-            }
+        if (page[inside] != 0) {
+            *used = (uint16_t)(at * 8 + highest(page[inside]));
+            return SCRIP_OK;
         }
     }
     *used = 0;

@@ -86,7 +86,7 @@ static unsigned the_cell(struct pages *p)
     unsigned cell = ~0U;
     for (unsigned i = 0; i < SCRIP_OTP_PAGES * SCRIP_NV_PAGE; i++) {
         for (unsigned bit = 0; bit < 8; bit++) {
-            if ((p->memory.at[i] >> bit & 1U) != 0) {
+            if ((p->memory.at[i] & 1U << bit) != 0) {
                 assert_int_equal(cell, ~0U);
                 cell = i * 8 + bit;
             }
