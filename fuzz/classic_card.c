@@ -154,7 +154,7 @@ static void write_good(struct table *t, uint8_t block, uint8_t what, bool traile
         bytes[1] = scrip_classic_trailer(scrip_classic_sector(block));
         scrip_classic_access_put(&access, bytes + 2 + SCRIP_CLASSIC_AT_ACCESS);
     } else {
-        scrip_classic_value_put((int32_t)what << 24, what, bytes + 2);
+        scrip_classic_value_put((int32_t)((uint32_t)what << 24), what, bytes + 2);
     }
     command(t, SCRIP_BYTES_OF(bytes));
 }
