@@ -129,6 +129,20 @@ static void an_lrp_counter_wraps(void **state)
     scrip_lrp_wipe(&lrp);
 }
 
+/* One step of CRC_A is linear in register and byte: all of one with each of the other's is all of both. */
+static void crc16_is_its_polynomial_bit_by_bit(void **state)
+{
+    (void)state;
+    for (uint32_t start = 0; start < 0x10000; start++) {
+        const uint8_t byte = (uint8_t)(start < 256 ? start : start >> 5);
+        uint16_t wanted = (uint16_t)(start ^ byte);
+        for (int bit = 0; bit < 8; bit++) {
+            wanted = (uint16_t)((wanted >> 1) ^ ((wanted & 1U) != 0 ? 0x8408U : 0U));
+        }
+        assert_int_equal(scrip_crc16((uint16_t)start, scrip_bytes(&byte, 1)), wanted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +153,7 @@ int main(void)
         cmocka_unit_test(a_full_input_is_diversified_without_padding),
         cmocka_unit_test(the_version_of_a_master_key_is_written_back),
         cmocka_unit_test(checksums_go_on_over_pieces),
+        cmocka_unit_test(crc16_is_its_polynomial_bit_by_bit),
         cmocka_unit_test(an_lrp_counter_wraps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
