@@ -1,4 +1,4 @@
-/* pcd_4.c: blocks as a reader sees them [ISO/IEC 14443-4, 7.5.3 and 7.5.5].
+/* pcd_4.c: blocks as a reader sees them [ISO/IEC 14443-4, 7.5.3, 7.5.4 and 7.5.6].
  *
  * The reader's block number begins at 0 and changes with every block of the card that is taken and carries it.
  *

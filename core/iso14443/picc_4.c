@@ -1,4 +1,4 @@
-/* picc_4.c: blocks as a card sees them [ISO/IEC 14443-4, 7.5.3 and 7.5.4].
+/* picc_4.c: blocks as a card sees them [ISO/IEC 14443-4, 7.5.3, 7.5.4 and 7.5.6].
  *
  * The card's block number begins at 1 and changes with every I-block that is taken and with every R(ACK) that calls for
  * the next piece of a response. `=` and `#` say that a block carries the card's number, or the other one.

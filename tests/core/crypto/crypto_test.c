@@ -129,7 +129,7 @@ static void an_lrp_counter_wraps(void **state)
     scrip_lrp_wipe(&lrp);
 }
 
-/* One step of CRC_A is linear in register and byte: all of one with each of the other's is all of both. */
+/* Every register meets a byte; a step looks at nothing but the two of them xored and the upper half. */
 static void crc16_is_its_polynomial_bit_by_bit(void **state)
 {
     (void)state;
