@@ -2,7 +2,10 @@
  *
  * The intent is durable before the subtraction leaves. The card programs one bit, so the balance is the old or the new
  * one, and the address that waits for its TRANSFER dies with the session: what a new authentication shows is final. A
- * card that is gone leaves an intent for the next visit. */
+ * card that is gone leaves an intent for the next visit.
+ *
+ * Silence after an operand means that it was taken, so one that was lost on the air comes out as the refusal of what
+ * follows. A refusal that took nothing is therefore tried once more, under the same intent. */
 #include "visit.h"
 #include <scrip/pcsc.h>
 
@@ -36,11 +39,16 @@ enum scrip_status otp_spend(struct scrip_purse_job *job)
     return SCRIP_OK;
 }
 
+enum { ATTEMPTS = 2 };
+
 enum scrip_status otp_ask_debit(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    const struct otp_visit *visit = otp_visit_of(job);
+    struct otp_visit *visit = otp_visit_of(job);
     SCRIP_TRY(scrip_storage_change(batch, visit->purse.main_block, false, job->request->amount));
     SCRIP_TRY(scrip_storage_read(batch, visit->purse.main_block));
+    if (visit->attempts++ > 0) {
+        return SCRIP_OK;
+    }
     const enum scrip_status status =
         scrip_storage_intend(job->request, job->operation, visit->uid7, visit->value, &job->result);
     return status == SCRIP_OK ? SCRIP_OK /* no durable intent, no subtraction */
@@ -82,15 +90,20 @@ enum scrip_status otp_ask_check(struct scrip_purse_job *job, struct scrip_batch 
     return otp_ask_open(job, batch, false);
 }
 
-/* What the customer is told depends on why it did not happen. */
-static void not_done(struct scrip_purse_job *job)
+/* It did not happen. What the customer is told depends on why; a card that refuses what it has enough of, and whose
+ * unit is not known here, was asked for a part of one. */
+static enum scrip_status not_done(struct scrip_purse_job *job)
 {
+    struct otp_visit *visit = otp_visit_of(job);
     const enum scrip_status why = job->result.failure.status;
     const bool card_said_no = why == SCRIP_E_CARD || why == SCRIP_E_UNSUPPORTED;
+    if (why == SCRIP_E_CARD && visit->attempts < ATTEMPTS) {
+        visit->stage = OTP_DEBIT;
+        return SCRIP_OK;
+    }
     scrip_storage_conclude(job->request, false, &job->result);
-    job->result.outcome = card_said_no ? SCRIP_OUTCOME_DECLINED : SCRIP_OUTCOME_ASK_AGAIN;
-    job->result.status = why;
-    otp_visit_of(job)->stage = OTP_END;
+    return otp_result(job, card_said_no ? SCRIP_OUTCOME_DECLINED : SCRIP_OUTCOME_ASK_AGAIN,
+                      why == SCRIP_E_CARD && visit->purse.unit == 0 ? SCRIP_E_UNIT : why);
 }
 
 enum scrip_status otp_take_check(struct scrip_purse_job *job, const struct scrip_replies *replies)
@@ -113,6 +126,5 @@ enum scrip_status otp_take_check(struct scrip_purse_job *job, const struct scrip
     if (!visit->has_value || visit->value != before) { /* damage, another card, or another terminal */
         return otp_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_STALE);
     }
-    not_done(job);
-    return SCRIP_OK;
+    return not_done(job);
 }

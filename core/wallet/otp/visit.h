@@ -6,7 +6,8 @@
  * OPEN      a key, the balance                          DEBIT, FACE, PASSWORD, PROVE or the end; a key that is refused:
  *                                                       OPEN again, then with the other one
  * DEBIT     subtraction, the balance                    the end; anything doubtful: CHECK
- * CHECK     the key once more, the balance              the end, decided by content
+ * CHECK     the key once more, the balance              the end, decided by content; refused, and nothing was taken:
+ *                                                       DEBIT once more
  * FACE      the face value block, the balance           PASSWORD
  * PASSWORD  the password block                          PROVE
  * PROVE     both new keys, the balance, the face block  the end; refused: again, then OPEN for one more
@@ -52,6 +53,7 @@ struct otp_visit {
     bool has_value;    /* block 1 is a value block: a face value is in force */
     int32_t value;     /* it shows */
     int32_t next;      /* after the debit */
+    uint8_t attempts;  /* at the subtraction */
     uint8_t face[16];  /* personalise: the face value block to be */
     int32_t worth;     /* personalise: U * T */
     uint8_t passwords; /* password blocks written in this visit */

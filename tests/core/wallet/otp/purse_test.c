@@ -94,9 +94,10 @@ static void an_amount_that_is_no_multiple_takes_nothing(void **state)
     assert_int_equal(b->sb.journal.last, 0);
     b->sb.purse.unit = 0; /* then the card says so */
     (void)ob_tap(b, SCRIP_PURSE_DEBIT, 15);
-    assert_status(result()->status, SCRIP_E_CARD);
+    assert_status(result()->status, SCRIP_E_UNIT);
     assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
     assert_false(result()->commit_open);
+    assert_int_equal(b->sb.journal.last, 1);
     unsigned open = 0;
     assert_int_equal(ob_taken(b, &open), 0);
     assert_int_equal(open, 0); /* its line is void */
