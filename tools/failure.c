@@ -54,6 +54,8 @@ static const struct failure_row ROWS[] = {
     ROW(LIMIT, SCRIP_E_LIMIT, 0, ANY, LIMIT, LIMIT_TEXT, LIMIT_REMEDY),
     ROW(LIMIT, SCRIP_E_OVERFLOW, 0, ANY, LIMIT, "the amount is larger than any card can hold", LIMIT_REMEDY),
     ROW(FUNDS, SCRIP_E_FUNDS, 0, ANY, LIMIT, FUNDS_TEXT, FUNDS_REMEDY),
+    ROW(UNIT, SCRIP_E_UNIT, 0, ANY, LIMIT, "the amount is no multiple of what one unit of this card is worth",
+        "choose an amount in whole units (scrip card show tells what one is worth)"),
     ROW(MAC, SCRIP_E_CARD, 0x1E, ANY, MAC, MAC_TEXT, MAC_REMEDY),
     ROW(MAC, SCRIP_E_MAC, 0, ANY, MAC, MAC_TEXT, MAC_REMEDY),
     ROW(TORN, SCRIP_E_TORN, 0, ANY, CARD, TORN_TEXT, TORN_REMEDY),

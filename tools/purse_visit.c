@@ -151,6 +151,7 @@ static int check_operation(struct tool *tool, const struct visit *visit, enum sc
     char what[128];
     const char *name = scrip_purse_operation_name(operation);
     const struct scrip_purse_family *family = visit->purse.family;
+    const char *why = scrip_purse_why_not(family, operation);
     if ((family->can >> operation & 1U) != 0) {
         return TOOL_OK;
     }
@@ -159,7 +160,7 @@ static int check_operation(struct tool *tool, const struct visit *visit, enum sc
                                                   .problem = TOOL_PROBLEM_NOT_THIS_PURSE,
                                                   .card = TOOL_CARD_UNTOUCHED,
                                                   .what = what,
-                                                  .detail = family->about});
+                                                  .detail = why != NULL ? why : family->about});
 }
 
 /* Readers that show nothing of a card get the benefit of the doubt. */

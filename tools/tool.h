@@ -129,6 +129,7 @@ enum tool_stage {
     TOOL_PROBLEM(MISSING_RIGHT, "missing right")                                                                       \
     TOOL_PROBLEM(LIMIT, "limit")                                                                                       \
     TOOL_PROBLEM(FUNDS, "not enough value")                                                                            \
+    TOOL_PROBLEM(UNIT, "no multiple of the unit")                                                                      \
     TOOL_PROBLEM(TORN, "torn card")                                                                                    \
     TOOL_PROBLEM(UNKNOWN_CARD, "unknown card")                                                                         \
     TOOL_PROBLEM(ROLLBACK, "rollback")                                                                                 \
