@@ -2,6 +2,7 @@
 #include "common.h"
 #include <fcntl.h>
 #include <scrip/posix.h>
+#include <scrip/purse_storage.h>
 #include <string.h>
 
 #define OPTIONS_OF_SERVER TOOL_OPTION_SERVER, TOOL_OPTION_CA, TOOL_OPTION_API_KEY, TOOL_OPTION_CURRENCY
@@ -247,6 +248,13 @@ const struct tool_command tool_order_list = {
 static int card_register(struct tool *tool)
 {
     json_t *answer = NULL;
+    struct scrip_storage_purse storage;
+    if (scrip_storage_purse_make(tool_text(tool, "purse"), &storage) == SCRIP_OK) {
+        return tool_usage(tool,
+                          "--purse: %s takes no orders over the air: a trusted terminal gives its value (scrip "
+                          "credit), or the card is sold with it",
+                          tool_text(tool, "purse"));
+    }
     json_t *body = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s}", "uid", tool_text(tool, "uid"), "profile",
                              tool_text(tool, "purse"), "key_version", (json_int_t)tool_number(tool, "key-version", 1),
                              "transactions", (json_int_t)tool_number(tool, "transactions", 0), "balance", (json_int_t)0,

@@ -64,6 +64,11 @@ static void lint_key_rights(struct lint_sink *sink, const struct scrip_storage_p
         lint_find(sink, SCRIP_LINT_INFO, "key %c (%s) may %s, never credit", letter, role_of(key),
                   may_debit(purse, is.data, key_b) ? "debit only" : "read only");
     }
+    if (purse->kind == SCRIP_STORAGE_NATIVE && !may_credit(purse, is.data, key_b)) {
+        lint_find(sink, SCRIP_LINT_INFO,
+                  "key %c (%s) may copy one value block to the other: it can undo a debit whose backup is not written",
+                  letter, role_of(key));
+    }
     if (gate && scrip_classic_may(is.trailer, SCRIP_CLASSIC_MAY_WRITE_ACCESS, key_b)) {
         lint_find(sink, SCRIP_LINT_ERROR, "key %c (%s) may change keys and access bits, and it is a gate's key", letter,
                   role_of(key));

@@ -218,6 +218,7 @@ static void the_lint_explains_storage_cards(void **state)
         {CLASSIC "kind = native\n" KEYS, SCRIP_OK, "key A (pay) may debit only, never credit"},
         {CLASSIC "kind = native\n" KEYS, SCRIP_OK, "key B (topup) may credit, and debit"},
         {CLASSIC "kind = native\n" KEYS, SCRIP_OK, "Crypto-1 is broken"},
+        {CLASSIC "kind = native\n" KEYS, SCRIP_OK, "key A (pay) may copy one value block to the other"},
         {CLASSIC "kind = native\n" KEYS, SCRIP_OK, "by the terminal's word only"},
         {CLASSIC "kind = native\nsector = 5\n" KEYS, SCRIP_OK, "call this purse classic+sector=5"},
         {CLASSIC "kind = native\nmain-block = 6\n" KEYS, SCRIP_OK, "no terminal knows such a purse"},
