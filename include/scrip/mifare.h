@@ -42,9 +42,11 @@ struct scrip_mifare_auth {
  *  @param response  16 bytes are appended for READ, nothing otherwise
  *  @return SCRIP_OK; SCRIP_E_AUTH: the authentication failed; SCRIP_E_CARD: refused by the card (NAK) before anything
  *          was changed; SCRIP_E_TORN: no answer, or a damaged one: what a write or transfer did is not known;
- *          SCRIP_E_ARGUMENT: no such command, or of the wrong length; SCRIP_E_SPACE: no room for the response, nothing
- *          was sent; SCRIP_E_RANDOM; SCRIP_E_LINK.
- *          After anything but SCRIP_OK, SCRIP_E_ARGUMENT and SCRIP_E_SPACE the card must be selected again */
+ *          SCRIP_E_ARGUMENT: no such command, or of the wrong length; SCRIP_E_SPACE: no room for the response;
+ *          SCRIP_E_CORRUPT: WRITE of a trailer whose access bits are damaged, which would block its sector for ever;
+ *          SCRIP_E_RANDOM; SCRIP_E_LINK.
+ *          Nothing was sent with SCRIP_E_ARGUMENT, SCRIP_E_SPACE and SCRIP_E_CORRUPT; after SCRIP_OK and these the card
+ *          is as it was, after all others it must be selected again */
 enum scrip_status scrip_mifare_exchange(const struct scrip_radio *radio, const struct scrip_mifare_auth *auth,
                                         struct scrip_bytes command, struct scrip_buf *response);
 

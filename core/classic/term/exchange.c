@@ -3,9 +3,10 @@
 #include <scrip/classic.h>
 #include <scrip/mifare.h>
 
-#define HEAD_LEN 2U
-#define ACK_BITS 4U
-#define US_OF_MS 1000U
+#define HEAD_LEN      2U
+#define TRAILER_GROUP 3U
+#define ACK_BITS      4U
+#define US_OF_MS      1000U
 
 /* What came back, as four bits: an answer of four bits, or nothing, or something else. */
 enum answer { ANSWER_ACK, ANSWER_NAK, ANSWER_SILENCE, ANSWER_FRAME };
@@ -74,6 +75,16 @@ static enum scrip_status authenticate(const struct scrip_mifare_auth *auth, stru
     return auth->authenticate(auth->ctx, at[0], at[1], at + HEAD_LEN, at + HEAD_LEN + SCRIP_CLASSIC_KEY);
 }
 
+/* A trailer with damaged access bits is taken by the card, and blocks its sector for ever. */
+static enum scrip_status check_trailer(struct scrip_bytes command)
+{
+    struct scrip_classic_access access;
+    if (command.at[0] != SCRIP_MIFARE_WRITE || scrip_classic_group(command.at[1]) != TRAILER_GROUP) {
+        return SCRIP_OK;
+    }
+    return scrip_classic_access_get(command.at + HEAD_LEN + SCRIP_CLASSIC_AT_ACCESS, &access);
+}
+
 enum scrip_status scrip_mifare_exchange(const struct scrip_radio *radio, const struct scrip_mifare_auth *auth,
                                         struct scrip_bytes command, struct scrip_buf *response)
 {
@@ -90,6 +101,7 @@ enum scrip_status scrip_mifare_exchange(const struct scrip_radio *radio, const s
     if (row->answer == SCRIP_CLASSIC_ANSWER_BLOCK && response->cap - response->len < SCRIP_CLASSIC_BLOCK) {
         return SCRIP_E_SPACE;
     }
+    SCRIP_TRY(check_trailer(command));
     SCRIP_TRY(send(radio, scrip_bytes_head(command, HEAD_LEN), row->timeout_ms, &frame, &answer));
     if (row->operand > 0) {
         SCRIP_TRY(want_ack(answer));

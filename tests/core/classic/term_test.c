@@ -207,6 +207,29 @@ static void commands_of_no_known_form_are_not_sent(void **state)
     }
 }
 
+static void a_trailer_with_damaged_access_bits_is_not_sent(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < 24; bit++) {
+        for (int trailer = 0; trailer < 2; trailer++) {
+            static const uint8_t trailers[2] = {7, 255};
+            uint8_t bytes[18] = {SCRIP_MIFARE_WRITE, trailers[trailer]};
+            struct script script = {0};
+            struct scrip_buf none = {0};
+            const struct scrip_radio radio = {.ctx = &script, .exchange = script_exchange, .frame_max = 64};
+            const struct scrip_mifare_auth auth = {.ctx = &script, .authenticate = script_authenticate};
+            prepare(&script, 0, ACK);
+            prepare(&script, 1, ACK);
+            memcpy(bytes + 2, scrip_classic_trailer_new, 16);
+            bytes[8 + bit / 8] ^= (uint8_t)(1U << bit % 8);
+            assert_status(scrip_mifare_exchange(&radio, &auth, SCRIP_BYTES_OF(bytes), &none), SCRIP_E_CORRUPT);
+            assert_int_equal(script.count, 0);
+            bytes[1]--; /* a data block takes anything */
+            assert_ok(scrip_mifare_exchange(&radio, &auth, SCRIP_BYTES_OF(bytes), &none));
+        }
+    }
+}
+
 static void a_read_without_room_is_not_sent(void **state)
 {
     struct script script = {0};
@@ -367,6 +390,7 @@ int main(void)
         cmocka_unit_test(each_frame_is_waited_for_as_long_as_its_row_says),
         cmocka_unit_test(frames_are_those_of_the_data_sheet),
         cmocka_unit_test(commands_of_no_known_form_are_not_sent),
+        cmocka_unit_test(a_trailer_with_damaged_access_bits_is_not_sent),
         cmocka_unit_test(a_read_without_room_is_not_sent),
         cmocka_unit_test(authentication_is_left_to_who_can_do_it),
         ON_1K(a_card_that_does_not_prove_the_key_is_refused),
