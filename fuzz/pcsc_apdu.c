@@ -1,11 +1,16 @@
-/* rooms: pcsc */
-/* Anybody's pseudo-APDUs, transparent sessions included, at a reader whose chip answers anything at any length: hostile
- * cards, and drivers that fail. What must hold: no crash, nothing written before or behind the answer, an answer whole
- * or none, no block given without an authentication, and no key in what a trace may show.
+/* rooms: pcsc coupler_field classic_card host */
+/* Anybody's pseudo-APDUs, transparent sessions included, at one of two readers: one whose chip answers anything at any
+ * length (hostile cards, and drivers that fail), and one with a MIFARE Classic card in its field. What must hold: no
+ * crash, nothing written before or behind the answer, an answer whole or none, no block given without an
+ * authentication, no key in what a trace may show; and the real card is never locked by its reader: all access bits
+ * stay intact, and it can always be found and opened again.
  *
- * The input: one byte that chooses the card, one for the length of what the chip says, that, and then commands, each
- * behind a byte of length. */
+ * The input: one byte that chooses reader and card, one for the length of what the chip says, that, and then commands,
+ * each behind a byte of length. */
+#include <scrip/classic_card.h>
+#include <scrip/coupler_field.h>
 #include <scrip/pcsc.h>
+#include <scrip/posix.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +21,20 @@ struct table {
     uint8_t sak;
     struct scrip_pcsc pcsc;
     uint8_t room[2048];
+    /* the reader with a card in its field */
+    struct scrip_nv_memory memory;
+    struct scrip_nv nv;
+    struct scrip_random_seeded seeded;
+    struct scrip_random random;
+    struct scrip_classic_host host;
+    struct scrip_classic_card card;
+    struct scrip_field field;
+    struct scrip_coupler_field real;
 };
+
+#define REAL   0x40U /* bits of the first byte */
+#define DIRECT 0x80U
+#define IS_4K  0x01U
 
 static void must(bool held)
 {
@@ -135,6 +153,56 @@ static void command_run(struct table *t, struct scrip_bytes command)
     hidden(command);
 }
 
+/* ---- The reader with a card -------------------------------------------------------------------------------------- */
+
+static void lay_card(struct table *t, bool is_4k)
+{
+    const struct scrip_classic_identity identity = {.uid = {0xDE, 0xAD, 0xBE, 0xEF}, .uid_len = 4, .is_4k = is_4k};
+    const struct scrip_classic_options options = {0};
+    must(scrip_nv_memory_init(&t->memory, scrip_classic_card_pages(is_4k)) == SCRIP_OK);
+    t->nv = scrip_nv_memory(&t->memory);
+    must(scrip_classic_card_make(&t->nv, &identity) == SCRIP_OK);
+    scrip_random_seeded_init(&t->seeded, 1);
+    t->random = scrip_random_seeded(&t->seeded);
+    t->host = (struct scrip_classic_host){.nv = &t->nv, .random = &t->random};
+    scrip_classic_card_init(&t->card, &t->host, &options);
+    scrip_field_init(&t->field);
+    must(scrip_field_add(&t->field, &t->card.picc) == SCRIP_OK);
+    scrip_coupler_field_init(&t->real, &t->field, &t->random);
+    scrip_pcsc_init(&t->pcsc, &t->real.coupler);
+}
+
+/* Whatever was said to it: no sector is locked, and the card opens to whoever knows its key. */
+static void look_at_card(struct table *t, bool is_4k)
+{
+    static const uint8_t load[] = {0xFF, 0x82, 0, 0, 6};
+    uint8_t command[11];
+    struct scrip_card_info info;
+    struct scrip_classic_access access;
+    struct scrip_classic_trailer trailer;
+    uint8_t block[SCRIP_CLASSIC_BLOCK];
+    uint8_t sw[2];
+    static const uint8_t open[] = {0xFF, 0x86, 0, 0, 5, 1, 0, 4, 0x60, 0};
+    struct scrip_buf out = SCRIP_BUF_OF(sw);
+    scrip_pcsc_off(&t->pcsc);
+    for (uint8_t sector = 0; sector < (is_4k ? 40 : 16); sector++) {
+        must(scrip_classic_card_peek(&t->nv, scrip_classic_trailer(sector), block) == SCRIP_OK);
+        must(scrip_classic_access_get(block + SCRIP_CLASSIC_AT_ACCESS, &access) == SCRIP_OK);
+    }
+    must(scrip_classic_card_peek(&t->nv, scrip_classic_trailer(1), block) == SCRIP_OK);
+    scrip_classic_trailer_get(block, &trailer);
+    memcpy(command, load, sizeof load);
+    memcpy(command + sizeof load, trailer.key_a, sizeof trailer.key_a);
+    must(scrip_pcsc_connect(&t->pcsc, 0, &info) == SCRIP_OK);
+    must(scrip_pcsc_apdu(&t->pcsc, SCRIP_BYTES_OF(command), &out) == SCRIP_OK && sw[0] == 0x90);
+    out.len = 0;
+    must(scrip_pcsc_apdu(&t->pcsc, SCRIP_BYTES_OF(open), &out) == SCRIP_OK && sw[0] == 0x90);
+    scrip_pcsc_off(&t->pcsc);
+    scrip_nv_memory_free(&t->memory);
+}
+
+/* ---- Both -------------------------------------------------------------------------------------------------------- */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -146,15 +214,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct scrip_bytes left = scrip_bytes(data, size);
     struct scrip_bytes head;
     struct scrip_card_info info;
-    t = (struct table){.coupler = {.ops = &ops}};
     if (scrip_bytes_take(&left, 2, &head) != SCRIP_OK) {
         return 0;
     }
-    t.sak = saks[head.at[0] % sizeof saks];
+    const uint8_t scene = head.at[0];
+    memset(&t, 0, sizeof t);
+    t.coupler.ops = &ops;
+    t.sak = saks[scene % sizeof saks];
     t.says = scrip_bytes_head(left, head.at[1]);
     left = scrip_bytes_from(left, t.says.len);
-    scrip_pcsc_init(&t.pcsc, &t.coupler);
-    if ((head.at[0] & 0x80) != 0) {
+    if ((scene & REAL) != 0) {
+        lay_card(&t, (scene & IS_4K) != 0);
+    } else {
+        scrip_pcsc_init(&t.pcsc, &t.coupler);
+    }
+    if ((scene & REAL) == 0 && (scene & DIRECT) != 0) {
         t.pcsc.direct = direct;
         t.pcsc.direct_ctx = &t;
     }
@@ -171,6 +245,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     scrip_pcsc_off(&t.pcsc);
     for (size_t i = 0; i < sizeof t.pcsc.keys; i++) {
         must(((const uint8_t *)t.pcsc.keys)[i] == 0);
+    }
+    if ((scene & REAL) != 0) {
+        look_at_card(&t, (scene & IS_4K) != 0);
     }
     return 0;
 }
