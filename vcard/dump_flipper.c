@@ -12,6 +12,7 @@ struct reader {
     unsigned line;
     unsigned version; /* 0: none yet */
     bool header, device, atqa, sak, size, format;
+    uint8_t names; /* bit per row of NAMES that was there */
     uint8_t seen[SCRIP_CLASSIC_4K_BLOCKS / 8];
 };
 
@@ -153,10 +154,17 @@ static enum scrip_status line_read(struct reader *reader, char *line)
     }
     *colon = '\0';
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
-        if (strcmp(NAMES[i].name, line) == 0) {
-            return i == 0 || reader->header ? NAMES[i].read(reader, colon + 2)
-                                            : refuse(reader, SCRIP_E_FORMAT, "\"Filetype\" comes first");
+        if (strcmp(NAMES[i].name, line) != 0) {
+            continue;
         }
+        if (i != 0 && !reader->header) {
+            return refuse(reader, SCRIP_E_FORMAT, "\"Filetype\" comes first");
+        }
+        if ((reader->names >> i & 1) != 0) {
+            return refuse(reader, SCRIP_E_FORMAT, "this was said before");
+        }
+        reader->names = (uint8_t)(reader->names | 1U << i);
+        return NAMES[i].read(reader, colon + 2);
     }
     return strncmp(line, "Block ", 6) == 0 ? on_block(reader, line + 6, colon + 2) : SCRIP_OK;
 }
@@ -179,7 +187,11 @@ static enum scrip_status end_check(const struct reader *reader)
             return dump_fail(reader->error, SCRIP_E_FORMAT, "it has no \"%s\"", wanted[i].name);
         }
     }
-    return SCRIP_OK;
+    uint16_t blocks = 0;
+    SCRIP_TRY(dump_size(reader->dump->sak, &blocks));
+    return blocks == reader->dump->blocks ? SCRIP_OK
+                                          : dump_fail(reader->error, SCRIP_E_FORMAT,
+                                                      "its SAK is of another size than its \"Mifare Classic type\"");
 }
 
 enum scrip_status dump_flipper_read(struct scrip_bytes text, struct scrip_card_dump *dump, char *error)
