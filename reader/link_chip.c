@@ -177,3 +177,38 @@ enum scrip_status link_chip_open(const struct link_chip_kind *kind, const char *
     *link = &self->link;
     return SCRIP_OK;
 }
+
+/* ---- What is there ----------------------------------------------------------------------------------------------- */
+
+struct devices {
+    void (*each)(void *ctx, const char *link, const char *what);
+    void *ctx;
+};
+
+static void device(void *ctx, const char *path)
+{
+    static const struct {
+        enum linux_bus_kind kind;
+        const char *name;
+        const char *what;
+    } rows[] = {
+        {LINUX_BUS_UART, "pn532", "if a PN532 is on this serial line"},
+        {LINUX_BUS_SPI, "pn532", "if a PN532 is on this SPI bus"},
+        {LINUX_BUS_SPI, "mfrc522", "if an RC522 is on this SPI bus"},
+        {LINUX_BUS_I2C, "pn532", "if a PN532 is on this I2C bus"},
+    };
+    const struct devices *devices = ctx;
+    char link[96];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].kind == linux_bus_kind(path)) {
+            snprintf(link, sizeof link, "%s:%.80s", rows[i].name, path);
+            devices->each(devices->ctx, link, rows[i].what);
+        }
+    }
+}
+
+void scrip_reader_devices(void (*each)(void *ctx, const char *link, const char *what), void *ctx)
+{
+    struct devices devices = {.each = each, .ctx = ctx};
+    linux_bus_candidates(device, &devices);
+}

@@ -299,6 +299,7 @@ const struct tool_command tool_card_lint = {
 struct reader_sink {
     struct tool *tool;
     json_t *readers;
+    json_t *devices;
 };
 
 static void list_reader(void *ctx, unsigned number, const char *name, bool has_card)
@@ -311,23 +312,33 @@ static void list_reader(void *ctx, unsigned number, const char *name, bool has_c
                           json_pack("{s:s, s:s, s:b}", "link", link, "name", name, "card", (int)has_card));
 }
 
+static void list_device(void *ctx, const char *link, const char *what)
+{
+    struct reader_sink *sink = ctx;
+    tool_say(sink->tool, "%-24s %s", link, what);
+    json_array_append_new(sink->devices, json_pack("{s:s, s:s}", "link", link, "what", what));
+}
+
+/* Where there is no PC/SC, a board with a reader chip may do very well without. */
 static int reader_list(struct tool *tool)
 {
     char error[SCRIP_LINK_ERROR_MAX] = "";
-    struct reader_sink sink = {.tool = tool, .readers = json_array()};
+    struct reader_sink sink = {.tool = tool, .readers = json_array(), .devices = json_array()};
     tool_put(tool, "readers", sink.readers);
+    tool_put(tool, "devices", sink.devices);
     const enum scrip_status status = scrip_pcsc_list(list_reader, &sink, error);
-    if (status != SCRIP_OK) {
+    scrip_reader_devices(list_device, &sink);
+    if (status != SCRIP_OK && json_array_size(sink.devices) == 0) {
         return tool_fail(tool, &(struct tool_failure){.status = status, .what = "asking PC/SC", .detail = error});
     }
     if (json_array_size(sink.readers) == 0) {
-        tool_say(tool, "PC/SC knows no reader");
+        tool_say(tool, "%s", status != SCRIP_OK ? error : "PC/SC knows no reader");
     }
     return TOOL_OK;
 }
 
 const struct tool_command tool_reader_list = {
     .name = "reader list",
-    .summary = "readers that PC/SC knows, as LINKs",
+    .summary = "readers that PC/SC knows, and devices that a reader chip may hang on, as LINKs",
     .run = reader_list,
 };

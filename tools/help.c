@@ -116,8 +116,8 @@ size_t tool_help_list(FILE *out, const char *prefix)
     }
     if (listed > 0) {
         fputs("\nscrip COMMAND --help tells more. Every command knows --json.\n"
-              "A LINK is the way to a card: card:FILE, pcsc:0, tcp:HOST:PORT; trace:FILE:LINK and fault:SPEC:LINK wrap "
-              "one.\n",
+              "A LINK is the way to a card: card:FILE, pcsc:0, pn532:DEVICE, mfrc522:DEVICE, tcp:HOST:PORT; "
+              "trace:FILE:LINK and fault:SPEC:LINK wrap one.\n",
               out);
     }
     return listed;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define READ    0x80U
-#define UART_MS 100U
+#define UART_MS 1000U /* a busy host, or an emulated one; the chip answers at once */
 
 static uint8_t spi_address(enum mfrc522_register reg)
 {

@@ -30,7 +30,7 @@
 #define FINE_MAX_US      1600000U
 #define COARSE_MAX_US    39000000U
 #define ANSWER_BEGINS_US 200U /* the latest answer begins a little after its time */
-#define OVERTIME_MS      100U /* beyond the chip's own timer: it does not answer */
+#define OVERTIME_MS      500U /* beyond the chip's own timer: it does not answer */
 #define AUTHENTICATE_US  10000U
 #define FIELD_US         6000U /* cards need 5 ms to start, and to be sure that the field was away */
 #define POLL_US          50U

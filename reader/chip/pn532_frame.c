@@ -13,7 +13,7 @@
 #define ERROR_FRAME   0x7FU
 #define SAM_CONFIGURE 0x14U
 
-#define ACK_MS        500U  /* the chip needs 15; the rest is for a busy host */
+#define ACK_MS        1000U /* the chip needs 15; the rest is for a busy host */
 #define REPEAT_MS     500U  /* for an answer that was asked for again */
 #define SAM_MS        1000U /* the first command after waking up */
 #define HEARINGS      4U    /* frames looked at for one answer */

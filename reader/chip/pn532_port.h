@@ -43,7 +43,7 @@ struct scrip_pn532_port {
 #define PN532_CONTENT_MAX (SCRIP_PN532_DATA + 1U) /* with TFI */
 #define PN532_HEAD_MAX    5U                      /* FF FF LENM LENL LCS */
 #define PN532_QUIET_MS    10U                     /* silence after which nothing more will come */
-#define PN532_PIECE_MS    200U                    /* for the rest of a frame that has begun; 265 bytes take 24 ms */
+#define PN532_PIECE_MS    500U /* for the rest of a frame that has begun; 265 bytes take 24 ms, a busy host more */
 
 /* Length of the head that begins with these two bytes: 2, or 5 for an extended frame. */
 size_t pn532_head_size(const uint8_t begin[2]);
