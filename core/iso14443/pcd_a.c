@@ -133,7 +133,7 @@ enum scrip_status scrip_pcd_anticollision(const struct scrip_radio *radio, struc
         SCRIP_TRY(find_level(radio, sel, cl));
         SCRIP_TRY(select_level(radio, sel, cl, &sak));
         const bool more = (sak & SCRIP_SAK_INCOMPLETE) != 0;
-        if (more && (cl[0] != SCRIP_CASCADE_CT || level + 1 == LEVELS)) {
+        if (more && cl[0] != SCRIP_CASCADE_CT) {
             return SCRIP_E_MAC;
         }
         memcpy(uid + len, more ? cl + 1 : cl, more ? 3 : 4);
@@ -145,7 +145,7 @@ enum scrip_status scrip_pcd_anticollision(const struct scrip_radio *radio, struc
             return SCRIP_OK;
         }
     }
-    return SCRIP_E_MAC;
+    return SCRIP_E_MAC; /* more than there are levels for */
 }
 
 enum scrip_status scrip_pcd_select(const struct scrip_radio *radio, struct scrip_target *target)

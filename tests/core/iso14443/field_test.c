@@ -132,6 +132,50 @@ static void answers_that_begin_inside_a_byte_are_merged_there(void **state)
     assert_hex(scrip_bytes(s.rx.data, 2), "F05B");
 }
 
+static void answers_that_have_nothing_in_common_cannot_be_read(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct scene s = scene("F05A", 12, "F05A", 12);
+        s.b.answer.align = i == 0 ? 3 : 0;
+        s.b.answer.rate = i == 0 ? SCRIP_RATE_106 : SCRIP_RATE_212;
+        power_on(&s);
+        assert_ok(scrip_field_exchange(&s.field, &s.tx, &s.rx, 1000));
+        assert_int_equal(s.rx.collision, 1);
+    }
+}
+
+static void only_frames_can_be_sent(void **state)
+{
+    struct scene s = scene("0400", 16, "0400", 16);
+    struct scrip_radio radio;
+    (void)state;
+    power_on(&s);
+    scrip_field_radio(&s.field, &radio);
+    scrip_frame_clear(&s.tx);
+    assert_status(scrip_field_exchange(&s.field, &s.tx, &s.rx, 1000), SCRIP_E_ARGUMENT);
+    assert_status(radio.exchange(radio.ctx, &s.tx, &s.rx, 1000), SCRIP_E_LINK);
+    s.tx.bits = 8 * SCRIP_FRAME_MAX + 1;
+    assert_status(scrip_field_exchange(&s.field, &s.tx, &s.rx, 1000), SCRIP_E_ARGUMENT);
+    assert_int_equal(s.a.heard, 0);
+}
+
+static void a_radio_hears_the_rate_that_it_listens_at(void **state)
+{
+    struct scene s = scene("0400", 16, "0400", 16);
+    struct scrip_radio radio;
+    (void)state;
+    power_on(&s);
+    scrip_field_radio(&s.field, &radio);
+    assert_ok(radio.exchange(radio.ctx, &s.tx, &s.rx, 1000));
+    assert_ok(radio.rates(radio.ctx, SCRIP_RATE_106, SCRIP_RATE_424));
+    assert_status(radio.exchange(radio.ctx, &s.tx, &s.rx, 1000), SCRIP_E_MAC);
+    assert_status(radio.rates(radio.ctx, 4, 0), SCRIP_E_UNSUPPORTED);
+    assert_status(radio.rates(radio.ctx, 0, 4), SCRIP_E_UNSUPPORTED);
+    assert_ok(radio.power(radio.ctx, true)); /* and 106 again */
+    assert_ok(radio.exchange(radio.ctx, &s.tx, &s.rx, 1000));
+}
+
 static void a_field_without_carrier_carries_nothing(void **state)
 {
     struct scene s = scene("0400", 16, "0400", 16);
@@ -277,6 +321,9 @@ int main(void)
         cmocka_unit_test(where_answers_differ_is_a_collision_that_reads_1),
         cmocka_unit_test(parity_bits_collide_too),
         cmocka_unit_test(answers_that_begin_inside_a_byte_are_merged_there),
+        cmocka_unit_test(answers_that_have_nothing_in_common_cannot_be_read),
+        cmocka_unit_test(only_frames_can_be_sent),
+        cmocka_unit_test(a_radio_hears_the_rate_that_it_listens_at),
         cmocka_unit_test(a_field_without_carrier_carries_nothing),
         cmocka_unit_test(cards_get_power_with_the_field_and_lose_it_with_it),
         cmocka_unit_test(a_field_holds_eight_cards),

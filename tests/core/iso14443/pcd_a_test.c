@@ -251,6 +251,50 @@ static void senseless_answers_are_refused(void **state)
     }
 }
 
+static void a_selection_that_ends_at_another_level_is_refused(void **state)
+{
+    static const struct {
+        const char *answers[2];
+        uint8_t uid_len;
+        enum scrip_status status;
+    } cases[] = {
+        {{"08B6DD"}, 4, SCRIP_OK},           {{"04DA17"}, 4, SCRIP_E_MAC}, /* there should be no more */
+        {{"08B6DD"}, 7, SCRIP_E_MAC},                                      /* there should be */
+        {{"04DA17", "08B6DD"}, 7, SCRIP_OK}, {{"04DA17", "04DA17"}, 7, SCRIP_E_MAC}, {{"04DA17"}, 7, SCRIP_E_NO_CARD},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct script script = {.answers = {cases[i].answers[0], cases[i].answers[1]}};
+        const struct scrip_radio radio = {.ctx = &script, .exchange = scripted, .frame_max = 64};
+        struct scrip_target target = {.uid = {4, 1, 2, 3, 4, 5, 6}, .uid_len = cases[i].uid_len, .sak = 0x77};
+        assert_status(scrip_pcd_select(&radio, &target), cases[i].status);
+        assert_int_equal(target.sak, cases[i].status == SCRIP_OK ? 0x08 : 0x77);
+    }
+}
+
+/* 9C 59 9B 32 6C with the parity of byte `n` inverted. */
+static enum scrip_status bad_parity(void *ctx, const struct scrip_frame *tx, struct scrip_frame *rx,
+                                    uint32_t timeout_us)
+{
+    static const uint8_t cl[] = {0x9C, 0x59, 0x9B, 0x32, 0x6C};
+    const size_t *n = ctx;
+    (void)tx;
+    (void)timeout_us;
+    assert_ok(scrip_frame_bytes(rx, SCRIP_BYTES_OF(cl)));
+    scrip_frame_parity_set(rx, *n, !scrip_frame_parity(rx, *n));
+    return SCRIP_OK;
+}
+
+static void a_uid_with_damaged_parity_is_refused(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < 5; n++) {
+        const struct scrip_radio radio = {.ctx = &n, .exchange = bad_parity, .frame_max = 64};
+        struct scrip_target target;
+        assert_status(scrip_pcd_anticollision(&radio, &target), SCRIP_E_MAC);
+    }
+}
+
 static void three_levels_are_all_there_are(void **state)
 {
     struct script script = {.answers = {"8804A1B29F", "04DA17", "8804A1B29F", "04DA17", "8804A1B29F", "04DA17"}};
@@ -285,6 +329,8 @@ int main(void)
         cmocka_unit_test(reqa_leaves_halted_cards_asleep_and_wupa_wakes_them),
         cmocka_unit_test(nothing_is_found_without_a_card_or_without_power),
         cmocka_unit_test(senseless_answers_are_refused),
+        cmocka_unit_test(a_selection_that_ends_at_another_level_is_refused),
+        cmocka_unit_test(a_uid_with_damaged_parity_is_refused),
         cmocka_unit_test(three_levels_are_all_there_are),
         cmocka_unit_test(halt_is_answered_by_silence_alone),
     };
