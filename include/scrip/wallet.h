@@ -137,8 +137,8 @@ struct scrip_purse_family {
     const char *why_not;
 };
 
-/** Why a family cannot do an operation, one sentence for people. @return NULL: it can, or has nothing of its own to say.
- *  Static memory */
+/** Why a family cannot do an operation, one sentence for people. Static memory.
+ *  @return NULL: it can, or has nothing of its own to say */
 const char *scrip_purse_why_not(const struct scrip_purse_family *family, enum scrip_purse_operation operation);
 
 /** The adapter of MIFARE DESFire (target scrip_wallet_desfire). */

@@ -247,6 +247,26 @@ static void a_card_that_another_terminal_spent_from_in_between_leaves_the_line_t
     ob_free(b);
 }
 
+/* C0, its operand and B0: 38 + 6, 56 and 38 + 6 etu. A debit is these, a selection, three passes and two READs. */
+static void a_debit_spends_on_the_air_what_its_frames_take(void **state)
+{
+    struct ob *b = &bench;
+    const struct scrip_field_times *times = &b->sb.field.times;
+    const uint64_t subtraction = 144;
+    const uint64_t selection = (9 + 20) + (20 + 47) + (83 + 29);
+    const uint64_t passes = (38 + 38) + (74 + 38);
+    const uint64_t reads = 2 * (38 + 164);
+    (void)state;
+    ob_sold(b, 10, 500);
+    const uint64_t air = times->reader_fc + times->card_fc;
+    const uint64_t busy = times->busy_fc;
+    assert_ok(ob_tap(b, SCRIP_PURSE_DEBIT, 70));
+    assert_int_equal(times->reader_fc + times->card_fc - air, 128 * (subtraction + selection + passes + reads));
+    const uint64_t busy_us = (times->busy_fc - busy) * 1000000 / SCRIP_FC_HZ; /* answers come on a grid of one etu */
+    assert_in_range(busy_us, SCRIP_OTP_BIT_US, SCRIP_OTP_BIT_US + 10);
+    ob_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_mifare_classic_is_not_taken_for_one),
         cmocka_unit_test(the_passwords_of_a_sold_card_open_and_allow_what_the_page_says),
         cmocka_unit_test(a_cell_that_does_not_take_its_bit_costs_nothing),
+        cmocka_unit_test(a_debit_spends_on_the_air_what_its_frames_take),
         cmocka_unit_test(a_card_that_another_terminal_spent_from_in_between_leaves_the_line_to_the_issuer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
