@@ -7,7 +7,7 @@
 
 static bool bit_at(const uint8_t *bytes, size_t i)
 {
-    return (bytes[i / 8] >> i % 8 & 1U) != 0;
+    return ((unsigned)bytes[i / 8] >> i % 8 & 1U) != 0;
 }
 
 static void bit_set(uint8_t *bytes, size_t i, bool bit)
