@@ -213,11 +213,16 @@ static int lint_fail_read(struct tool *tool, enum scrip_status status, const cha
                                                   .detail = error});
 }
 
-static int lint_profile(struct tool *tool, const char *name, struct card_findings *findings)
+/* @param may_lack  there is something else to look at */
+static int lint_profile(struct tool *tool, const char *name, bool may_lack, struct card_findings *findings)
 {
     static struct scrip_profile profile;
     char error[SCRIP_PROFILE_ERROR_MAX] = "";
     const enum scrip_status read = scrip_profile_load(name, &profile, error);
+    if (read == SCRIP_E_NOT_FOUND && may_lack) {
+        tool_note(tool, "%s", error);
+        return TOOL_OK;
+    }
     if (read != SCRIP_OK) {
         return lint_fail_read(tool, read, error);
     }
@@ -263,7 +268,7 @@ static int lint(struct tool *tool)
     }
     int code = TOOL_OK;
     if (!file || identity.profile[0] != '\0') {
-        code = lint_profile(tool, file ? identity.profile : what, &findings);
+        code = lint_profile(tool, file ? identity.profile : what, classic, &findings);
     }
     if (code == TOOL_OK && classic) {
         code = lint_memory(tool, what, &findings);

@@ -52,6 +52,10 @@ for profile in classic classic-4k bcd bcd+hardened otp; do
 done
 "$SCRIP" card lint four.card >lint.txt
 is "the transport keys of a blank card are named" 1 "$(grep -c 'sectors 0-15: key A is the transport key' lint.txt)"
+sed 's/sector = 1/sector = 1 ; one of our own/' "$SCRIP_PROFILES/classic.profile" >our.profile
+ok "a card of a profile of our own" "$SCRIP" card new our.card --profile ./our.profile $STORE
+ok "is judged by its memory where the profile is not at hand" "$SCRIP" card lint our.card
+is "and says what it looked for" 1 "$(grep -c 'there is no such profile' err)"
 sed 's/access = hardened/access = compatible/' "$SCRIP_PROFILES/classic.profile" >open.profile
 refused "a gate that may credit is an error" 1 right "make value" "$SCRIP" card lint ./open.profile
 
