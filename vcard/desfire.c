@@ -87,6 +87,12 @@ static enum scrip_status air_apdu(void *ctx, struct scrip_bytes command, struct 
     return answer(ctx, command, response);
 }
 
+/* The session ends; a random ID stays as long as the field [ISO/IEC 14443-4, 8]. */
+static enum scrip_status air_deselect(void *ctx)
+{
+    return card_on(ctx);
+}
+
 static struct scrip_picc *desfire_picc(struct scrip_vcard *base)
 {
     return &((struct desfire_vcard *)base)->air.picc;
@@ -111,7 +117,7 @@ static enum scrip_status desfire_make(const struct scrip_nv *nv, const struct sc
 static void desfire_bind(struct vcard *any)
 {
     struct desfire_vcard *card = (struct desfire_vcard *)any;
-    const struct scrip_picc_app app = {.ctx = card, .power = air_power, .apdu = air_apdu};
+    const struct scrip_picc_app app = {.ctx = card, .power = air_power, .apdu = air_apdu, .deselect = air_deselect};
     card->host =
         (struct scrip_desfire_host){.nv = any->nv, .random = &any->random, .clock = &any->clock, .trace = any->trace};
     card->options = (struct scrip_desfire_options){.keep_pending_on_auth = any->identity.keep_pending_on_auth,

@@ -143,6 +143,22 @@ static void what_is_open_on_a_card_dies_with_the_field(void **state)
     bench_free(bench);
 }
 
+static void what_is_open_on_a_card_dies_with_deselect(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(&EV3);
+    tap(bench);
+    assert_ok(scrip_pcd_4_begin(&bench->pcd, &bench->radio, &bench->target, 0, SCRIP_RATE_106));
+    says(bench, "90CA000005 994401 0F 81 00", "9100");
+    says(bench, "905A000003 994401 00", "9100");
+    says(bench, "906F000000", "9100");
+    assert_ok(scrip_pcd_4_deselect(&bench->pcd));
+    assert_ok(scrip_pcd_wake(&bench->radio, &bench->target));
+    assert_ok(scrip_pcd_4_begin(&bench->pcd, &bench->radio, &bench->target, 0, SCRIP_RATE_106));
+    says(bench, "906F000000", "919D"); /* no application is selected any more */
+    bench_free(bench);
+}
+
 /* ---- random UIDs ------------------------------------------------------------------------------------------------ */
 
 struct direct_link {
@@ -205,6 +221,7 @@ int main(void)
         cmocka_unit_test(the_air_shows_who_each_card_is),
         cmocka_unit_test(a_desfire_answers_in_blocks_what_it_answers_directly),
         cmocka_unit_test(what_is_open_on_a_card_dies_with_the_field),
+        cmocka_unit_test(what_is_open_on_a_card_dies_with_deselect),
         cmocka_unit_test(a_random_uid_is_four_bytes_and_new_at_every_tap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
