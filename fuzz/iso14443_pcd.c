@@ -65,7 +65,9 @@ static void any_bits(struct air *air, struct scrip_frame *rx)
     (void)scrip_frame_bytes(rx, bytes);
     rx->align = bytes.len > 0 ? shape & 7U : 0;
     rx->bits = (uint16_t)(8 * bytes.len >= 15 ? 8 * bytes.len - rx->align - (shape >> 3 & 7U) : 8 * bytes.len);
-    rx->collision = (shape & 0x40) != 0 ? (uint16_t)(1 + next(air) % (rx->bits + 1U)) : 0;
+    if ((shape & 0x40) != 0) {
+        rx->collision = (uint16_t)(1 + next(air) % (rx->bits + 1U));
+    }
     if ((shape & 0x80) != 0) {
         scrip_frame_parity_set(rx, 0, !scrip_frame_parity(rx, 0));
     }
