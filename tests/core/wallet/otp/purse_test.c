@@ -247,6 +247,126 @@ static void a_card_that_another_terminal_spent_from_in_between_leaves_the_line_t
     ob_free(b);
 }
 
+/* ---- a reader of our own making ---- */
+
+struct script {
+    const char *replies[4]; /* to one batch: data and status word in hex; "" : none comes */
+};
+
+/* Run a job against replies that are given. */
+static enum scrip_status play(struct ob *b, enum scrip_purse_operation operation, const struct script *script,
+                              size_t batches)
+{
+    struct scrip_purse_job *job = &b->sb.job;
+    static struct scrip_batch batch;
+    static struct scrip_replies replies;
+    SCRIP_TRY(scrip_purse_begin(job, &scrip_purse_otp, operation, &b->sb.request));
+    for (size_t i = 0; i <= batches; i++) {
+        scrip_batch_clear(&batch);
+        SCRIP_TRY(job->flow.next(&job->flow, &batch));
+        if (batch.count == 0) {
+            assert_int_equal(i, batches);
+            break;
+        }
+        assert_true(i < batches);
+        scrip_replies_clear(&replies);
+        for (size_t k = 0; k < 4 && script[i].replies[k] != NULL && !replies.unanswered; k++) {
+            uint8_t bytes[32];
+            const size_t len = from_hex(script[i].replies[k], bytes, sizeof bytes);
+            replies.unanswered = len == 0;
+            assert_ok(len > 0 ? scrip_replies_add(&replies, scrip_bytes(bytes, len)) : SCRIP_OK);
+        }
+        SCRIP_TRY(job->flow.take(&job->flow, &replies));
+    }
+    return SCRIP_OK;
+}
+
+#define THOUSAND      "E8030000 17FCFFFF E8030000 01FE01FE 9000"
+#define SEVEN_HUNDRED "BC020000 43FDFFFF BC020000 01FE01FE 9000"
+
+static void given_request(struct ob *b, int32_t amount)
+{
+    ob_fresh(b, 10, 500);
+    b->sb.request = (struct scrip_purse_request){.storage = &b->sb.purse,
+                                                 .keys = {&b->sb, sb_key},
+                                                 .journal = &b->sb.journal,
+                                                 .amount = amount,
+                                                 .card = {.uid = {1, 2, 3, 4}, .uid_len = 4}};
+}
+
+static void an_acknowledgement_alone_is_no_payment(void **state)
+{
+    struct ob *b = &bench;
+    struct scrip_journal_line line;
+    const struct script said_but_not_done[] = {
+        {{"9000", "9000", THOUSAND}}, {{"9000", THOUSAND}}, {{"9000", "9000", THOUSAND}}};
+    const struct script read_badly[] = {
+        {{"9000", "9000", THOUSAND}}, {{"9000", "6301"}}, {{"9000", "9000", SEVEN_HUNDRED}}};
+    const struct script damaged[] = {{{"9000", "9000", THOUSAND}},
+                                     {{"9000", "00000000 00000000 00000000 00000000 9000"}},
+                                     {{"9000", "9000", "00000000 FFFFFFFF 00000000 01FE01FE 9000"}}};
+    (void)state;
+    given_request(b, 300);
+    assert_ok(play(b, SCRIP_PURSE_DEBIT, said_but_not_done, 3));
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_ASK_AGAIN);
+    assert_false(result()->committed);
+    assert_ok(scrip_journal_get(&b->sb.journal, 1, &line));
+    assert_int_equal(line.state, SCRIP_JOURNAL_VOID);
+    assert_ok(play(b, SCRIP_PURSE_DEBIT, read_badly, 3));
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_ACCEPTED);
+    assert_int_equal(result()->balance, 700);
+    assert_status(play(b, SCRIP_PURSE_DEBIT, damaged, 3), SCRIP_E_STALE);
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_ASK_AGAIN);
+    assert_true(result()->commit_open);
+    ob_free(b);
+}
+
+static void a_reader_that_tells_no_uid_is_asked_for_it(void **state)
+{
+    struct ob *b = &bench;
+    const struct script asked[] = {{{"A1B2C3D4 9000"}}, {{"9000", "9000", THOUSAND}}};
+    const struct script unknown[] = {{{"6A81"}}};
+    const struct script odd[] = {{{"A1B2C3D4E5 9000"}}};
+    (void)state;
+    given_request(b, 0);
+    b->sb.request.card.uid_len = 0;
+    assert_ok(play(b, SCRIP_PURSE_BALANCE, asked, 2));
+    assert_int_equal(result()->balance, 1000);
+    assert_hex(SCRIP_BYTES_OF(result()->uid), "A1B2C3D4000000");
+    assert_status(play(b, SCRIP_PURSE_BALANCE, unknown, 1), SCRIP_E_UNSUPPORTED);
+    assert_status(play(b, SCRIP_PURSE_BALANCE, odd, 1), SCRIP_E_UNSUPPORTED);
+    ob_free(b);
+}
+
+static void what_a_reader_or_another_card_says_is_told_as_it_is(void **state)
+{
+    static const struct {
+        struct script script[2];
+        size_t batches;
+        enum scrip_status status;
+        enum scrip_outcome outcome;
+    } rows[] = {
+        {{{{"6300"}}}, 1, SCRIP_E_UNSUPPORTED, SCRIP_OUTCOME_DECLINED}, /* takes no keys */
+        {{{{"6D00"}}}, 1, SCRIP_E_UNSUPPORTED, SCRIP_OUTCOME_DECLINED},
+        {{{{"9000", "6301"}}}, 1, SCRIP_E_TORN, SCRIP_OUTCOME_ASK_AGAIN},
+        {{{{"9000", ""}}}, 1, SCRIP_E_TORN, SCRIP_OUTCOME_ASK_AGAIN},
+        {{{{"9000", "9000", "6300"}}}, 1, SCRIP_E_CARD, SCRIP_OUTCOME_DECLINED},
+        {{{{"9000", "9000", "0102 9000"}}}, 1, SCRIP_E_LENGTH, SCRIP_OUTCOME_ASK_AGAIN},
+        {{{{"9000", "9000", "0A000000F5FFFFFF0100FEFF00000000 9000"}}}, 1, SCRIP_E_CORRUPT, SCRIP_OUTCOME_DECLINED},
+        {{{{"9000", "9000", "FFFFFFFF00000000FFFFFFFF01FE01FE 9000"}}}, 1, SCRIP_E_CORRUPT, SCRIP_OUTCOME_DECLINED},
+    };
+    struct ob *b = &bench;
+    (void)state;
+    given_request(b, 300);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_status(play(b, SCRIP_PURSE_DEBIT, rows[i].script, rows[i].batches), rows[i].status);
+        assert_int_equal(result()->outcome, rows[i].outcome);
+        assert_status(result()->status, rows[i].status);
+        assert_int_equal(b->sb.journal.last, 0);
+    }
+    ob_free(b);
+}
+
 /* C0, its operand and B0: 38 + 6, 56 and 38 + 6 etu. A debit is these, a selection, three passes and two READs. */
 static void a_debit_spends_on_the_air_what_its_frames_take(void **state)
 {
@@ -283,6 +403,9 @@ int main(void)
         cmocka_unit_test(the_passwords_of_a_sold_card_open_and_allow_what_the_page_says),
         cmocka_unit_test(a_cell_that_does_not_take_its_bit_costs_nothing),
         cmocka_unit_test(a_debit_spends_on_the_air_what_its_frames_take),
+        cmocka_unit_test(an_acknowledgement_alone_is_no_payment),
+        cmocka_unit_test(a_reader_that_tells_no_uid_is_asked_for_it),
+        cmocka_unit_test(what_a_reader_or_another_card_says_is_told_as_it_is),
         cmocka_unit_test(a_card_that_another_terminal_spent_from_in_between_leaves_the_line_to_the_issuer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
