@@ -9,6 +9,7 @@
 
 #define LOOK_EVERY_MS 120U
 #define KEY_VERSION   1U
+#define TRIES_MAX     3U
 
 /* ---- starting ---- */
 
@@ -121,53 +122,65 @@ static enum scrip_status run(struct terminal *terminal, const struct scrip_purse
     return scrip_purse_run(&terminal->job, family, operation, &terminal->request, &terminal->reader.link);
 }
 
+static bool is_gone(enum scrip_status status)
+{
+    return status == SCRIP_E_TORN || status == SCRIP_E_NO_CARD || status == SCRIP_E_LINK || status == SCRIP_E_TIMEOUT;
+}
+
 /* Does the card have this purse? Its balance says so: reading it needs the purse's key and finds its format. Blocks
- * that are both damaged are its own, too. */
-static bool has_purse(struct terminal *terminal, size_t i)
+ * that are both damaged are its own, too.
+ * @return SCRIP_OK; SCRIP_E_NOT_FOUND; SCRIP_E_TORN: the card went away before it could be said */
+static enum scrip_status has_purse(struct terminal *terminal, size_t i)
 {
     const bool own = scrip_storage_purse_make(terminal->settings.classic, &terminal->storage) == SCRIP_OK &&
                      terminal->storage.kind == STORAGE[i].kind;
-    if (!own && scrip_storage_purse_make(STORAGE[i].name, &terminal->storage) != SCRIP_OK) {
-        return false;
+    if (!own) {
+        SCRIP_TRY(scrip_storage_purse_make(STORAGE[i].name, &terminal->storage));
     }
     terminal->request.storage = &terminal->storage;
     const enum scrip_status status = run(terminal, STORAGE[i].family, SCRIP_PURSE_BALANCE);
-    return status == SCRIP_OK || status == SCRIP_E_CORRUPT;
-}
-
-/* The family that a storage card is initialised as is the one that is set; else what it is already. */
-static const struct scrip_purse_family *storage_family(struct terminal *terminal, const char **name)
-{
-    const size_t count = sizeof STORAGE / sizeof STORAGE[0];
-    struct scrip_storage_purse set = {0};
-    (void)scrip_storage_purse_make(terminal->settings.classic, &set);
-    for (size_t i = 0; i < count; i++) {
-        const bool chosen = terminal->wish == SCRIP_PURSE_PERSONALISE && STORAGE[i].kind == set.kind;
-        if (chosen) {
-            terminal->storage = set;
-            terminal->request.storage = &terminal->storage;
-        }
-        if (chosen || (terminal->wish != SCRIP_PURSE_PERSONALISE && has_purse(terminal, i))) {
-            *name = STORAGE[i].name;
-            return STORAGE[i].family;
-        }
+    if (is_gone(status)) {
+        return SCRIP_E_TORN;
     }
-    return NULL;
+    return status == SCRIP_OK || status == SCRIP_E_CORRUPT ? SCRIP_OK : SCRIP_E_NOT_FOUND;
 }
 
-static const struct scrip_purse_family *find_family(struct terminal *terminal, const char **name)
+/* What a storage card is to be made is what is set. */
+static enum scrip_status is_chosen(struct terminal *terminal, size_t i)
+{
+    SCRIP_TRY(scrip_storage_purse_make(terminal->settings.classic, &terminal->storage));
+    terminal->request.storage = &terminal->storage;
+    return terminal->storage.kind == STORAGE[i].kind ? SCRIP_OK : SCRIP_E_NOT_FOUND;
+}
+
+static enum scrip_status find_storage(struct terminal *terminal, const struct scrip_purse_family **family,
+                                      const char **name)
+{
+    enum scrip_status status = SCRIP_E_NOT_FOUND;
+    for (size_t i = 0; i < sizeof STORAGE / sizeof STORAGE[0] && status == SCRIP_E_NOT_FOUND; i++) {
+        *family = STORAGE[i].family;
+        *name = STORAGE[i].name;
+        status = terminal->wish == SCRIP_PURSE_PERSONALISE ? is_chosen(terminal, i) : has_purse(terminal, i);
+    }
+    return status;
+}
+
+/* @return SCRIP_OK; SCRIP_E_NOT_FOUND: no purse of ours; SCRIP_E_TORN: the card went away while it was looked for */
+static enum scrip_status find_purse(struct terminal *terminal, const struct scrip_purse_family **family,
+                                    const char **name)
 {
     if (scrip_storage_is_classic(&terminal->request.card)) {
-        return storage_family(terminal, name);
+        return find_storage(terminal, family, name);
     }
-    if (scrip_purse_desfire.identify(&terminal->request.card) &&
-        scrip_desfire_profile_make(terminal->settings.desfire, &terminal->profile) == SCRIP_OK) {
-        terminal->request.profile = &terminal->profile;
-        prepare_header(terminal);
-        *name = terminal->settings.desfire;
-        return &scrip_purse_desfire;
+    if (!scrip_purse_desfire.identify(&terminal->request.card)) {
+        return SCRIP_E_NOT_FOUND;
     }
-    return NULL;
+    SCRIP_TRY(scrip_desfire_profile_make(terminal->settings.desfire, &terminal->profile));
+    terminal->request.profile = &terminal->profile;
+    prepare_header(terminal);
+    *family = &scrip_purse_desfire;
+    *name = terminal->settings.desfire;
+    return SCRIP_OK;
 }
 
 /* ---- what people are told ---- */
@@ -221,21 +234,38 @@ static void say_result(const struct terminal *terminal)
 
 /* ---- serving ---- */
 
+/* A card that lies there still is asked again a few times: its journal line and its content say what was done, so
+ * nothing is done twice. */
+static void conclude(struct terminal *terminal)
+{
+    if (terminal->job.result.outcome == SCRIP_OUTCOME_ASK_AGAIN && terminal->tries < TRIES_MAX) {
+        terminal->tries++;
+        terminal->last_len = 0;
+        return;
+    }
+    terminal->tries = 0;
+    terminal->wish = SCRIP_PURSE_DEBIT;
+}
+
 static void serve(struct terminal *terminal, const struct scrip_card_info *card)
 {
+    const struct scrip_purse_family *family = NULL;
     const char *name = "";
     prepare(terminal, card);
+    const enum scrip_status status = find_purse(terminal, &family, &name);
     console_text("card ");
     console_hex(scrip_bytes(card->uid, card->uid_len));
-    const struct scrip_purse_family *family = find_family(terminal, &name);
-    console_line(family != NULL ? " " : "", name, NULL);
-    if (family == NULL) {
-        console_line("declined: no purse that this terminal knows and has a key for", NULL);
-    } else {
+    console_line(status == SCRIP_OK ? " " : "", status == SCRIP_OK ? name : "", NULL);
+    if (status == SCRIP_OK) {
         (void)run(terminal, family, terminal->wish);
         say_result(terminal);
+    } else {
+        terminal->job.result.outcome = status == SCRIP_E_TORN ? SCRIP_OUTCOME_ASK_AGAIN : SCRIP_OUTCOME_DECLINED;
+        console_line(scrip_outcome_name(terminal->job.result.outcome),
+                     status == SCRIP_E_TORN ? ": the card went away" : ": no purse that this terminal has a key for",
+                     NULL);
     }
-    terminal->wish = SCRIP_PURSE_DEBIT;
+    conclude(terminal);
 }
 
 /* A card that was served is left alone until it was away. */

@@ -19,6 +19,7 @@ struct terminal {
     uint32_t reference;              /**< of a credit */
     uint8_t last[10];                /**< the card that was served and lies there still */
     uint8_t last_len;                /**< 0: none */
+    uint8_t tries;                   /**< that this card was asked again by itself */
     uint32_t looked_ms;
     bool reader_lost; /**< the chip did not answer; that was said */
     uint32_t started_ms;

@@ -20,6 +20,7 @@ struct uart {
 #define CLOCK_HZ    25000000U
 #define LEAST_DIV   16U
 #define SPEED_FIRST 115200U
+#define STUCK_MS    2000U
 
 static void uart_speed(struct uart *uart, uint32_t baud)
 {
@@ -27,17 +28,24 @@ static void uart_speed(struct uart *uart, uint32_t baud)
     uart->ctrl = TX_RX_ON;
 }
 
-static void uart_put(struct uart *uart, uint8_t byte)
+static volatile uint32_t now_ms;
+
+/* A line on which nothing leaves any more is given up after a while: it is not there. */
+static bool uart_put(struct uart *uart, uint8_t byte)
 {
+    const uint32_t from = now_ms;
     while ((uart->state & TX_FULL) != 0) {
+        if (now_ms - from > STUCK_MS) {
+            return false;
+        }
     }
     uart->data = byte;
+    return true;
 }
 
 void board_console_write(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        uart_put(UART0, (uint8_t)text[i]);
+    for (size_t i = 0; i < len && uart_put(UART0, (uint8_t)text[i]); i++) {
     }
 }
 
@@ -54,8 +62,6 @@ struct systick {
 
 #define SYSTICK ((struct systick *)0xE000E010U)
 #define TICK_ON 7U /* core clock, interrupt, run */
-
-static volatile uint32_t now_ms;
 
 void startup_tick(void)
 {
@@ -99,7 +105,9 @@ static enum scrip_status reader_write(void *ctx, struct scrip_bytes bytes)
 {
     (void)ctx;
     for (size_t i = 0; i < bytes.len; i++) {
-        uart_put(UART1, bytes.at[i]);
+        if (!uart_put(UART1, bytes.at[i])) {
+            return SCRIP_E_LINK;
+        }
     }
     return SCRIP_OK;
 }

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 
-PATIENCE_S = 40
+PATIENCE_S = 60
 
 # Keys of these tests and of nothing else.
 KEYS = {"amk": "A0" * 16, "pay": "A1" * 16, "write": "A2" * 16, "topup": "A3" * 16, "tmac": "A4" * 16,

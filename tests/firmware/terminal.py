@@ -2,6 +2,7 @@
 """The terminal at work: it makes purses, gives and takes value, on every family of card, by both chips; and what it
 keeps when its plug is pulled."""
 import os
+import signal
 
 import bench
 
@@ -44,7 +45,7 @@ def a_one_time_wallet_is_made_and_spent_but_not_credited(scene):
     scene.present(scene.blank("otp", "0BADCAFE"))
     terminal = scene.start()
     scene.provision()
-    terminal.ask("purse otp", "^purse otp")
+    terminal.ask("purse otp+unit=50+units=200", "^purse otp")
     terminal.ask("init", "^initialised")
     before = scene.terminal.ask("balance", "balance, on the card: ([0-9.,]+)").group(1)
     terminal.ask("price 0,50", "^price 0,50")
@@ -133,17 +134,19 @@ def bad_words_change_nothing(scene):
     terminal.stop()
 
 
-def a_lost_reader_is_told_once(scene):
+def a_reader_that_falls_silent_is_told_once_and_found_again(scene):
     scene.present(scene.blank("classic", "DEADBEEF"))
     terminal = scene.start()
     scene.provision()
     terminal.ask("init 5,00", "initialised")
-    scene.reader.process.kill()
-    scene.reader.process.wait()
+    scene.reader.process.send_signal(signal.SIGSTOP)
     terminal.expect("^error: reader: ")
-    terminal.ask("price", "^price")  # and goes on listening
-    terminal.stop()
+    terminal.ask("price", "^price")  # it goes on listening
+    scene.reader.process.send_signal(signal.SIGCONT)
+    terminal.expect("^reader: it answers again")
+    terminal.ask("pay", "^paid 2,50 €, on the card: 2,50")
     assert sum("error: reader" in line for line in terminal.lines.seen) == 1
+    terminal.stop()
 
 
 if __name__ == "__main__":
