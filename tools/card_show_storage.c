@@ -239,7 +239,7 @@ int card_show_classic(struct tool *tool, const char *path, const struct scrip_vc
 static void show_face(struct tool *tool, const struct scrip_otp_dump *dump)
 {
     struct scrip_otp_face face;
-    if ((dump->written >> SCRIP_OTP_FACE_BLOCK & 1U) == 0 ||
+    if (((unsigned)dump->written >> SCRIP_OTP_FACE_BLOCK & 1U) == 0 ||
         scrip_otp_face_get(dump->blocks[SCRIP_OTP_FACE_BLOCK], &face) != SCRIP_OK) {
         tool_say(tool, "purse           no face value yet");
         return;
@@ -265,11 +265,11 @@ int card_show_otp(struct tool *tool, const char *path)
     }
     show_face(tool, &dump);
     for (unsigned s = 0; s < SCRIP_OTP_BLOCKS / 4; s++) {
-        const bool own = (dump.passwords >> s & 1U) != 0;
+        const bool own = ((unsigned)dump.passwords >> s & 1U) != 0;
         json_t *blocks = json_array();
         tool_say(tool, "sector %-2u       %s", s, own ? "passwords of its own" : "default passwords");
         for (unsigned b = 4 * s; b < 4 * s + 3; b++) {
-            const bool closed = (dump.written >> b & 1U) != 0;
+            const bool closed = ((unsigned)dump.written >> b & 1U) != 0;
             tool_say(tool, "  block %-3u     %-32s %s", b, block_text(dump.blocks[b], text),
                      closed ? "written for ever" : "may be written once");
             json_array_append_new(blocks, json_pack("{s:i, s:b}", "block", b, "written", (int)closed));

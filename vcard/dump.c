@@ -235,7 +235,7 @@ void scrip_dump_fill(struct scrip_card_dump *dump, struct scrip_dump_gaps *gaps)
         const uint16_t unknown = whole_groups(b, (uint16_t)~dump->known[b]);
         factory_block(dump, b, factory);
         for (size_t i = 0; i < SCRIP_CLASSIC_BLOCK; i++) {
-            dump->data[b][i] = (unknown >> i & 1U) != 0 ? factory[i] : dump->data[b][i];
+            dump->data[b][i] = ((unsigned)unknown >> i & 1U) != 0 ? factory[i] : dump->data[b][i];
         }
         count_gap(gaps, b, unknown);
         dump->known[b] = DUMP_KNOWN;
@@ -250,7 +250,7 @@ void dump_shown(const struct scrip_card_dump *dump, bool with_keys, struct scrip
             shown->known[b] = (uint16_t)(shown->known[b] & ACCESS);
         }
         for (size_t i = 0; i < SCRIP_CLASSIC_BLOCK; i++) {
-            shown->data[b][i] = (shown->known[b] >> i & 1U) != 0 ? shown->data[b][i] : 0;
+            shown->data[b][i] = ((unsigned)shown->known[b] >> i & 1U) != 0 ? shown->data[b][i] : 0;
         }
     }
 }

@@ -119,7 +119,7 @@ static enum scrip_status on_block(struct reader *reader, const char *number, con
                       reader->size ? "no such block" : "blocks come behind \"Mifare Classic type\"");
     }
     snprintf(again, sizeof again, "%u", block);
-    if (strcmp(again, number) != 0 || (reader->seen[block / 8] >> block % 8 & 1U) != 0) {
+    if (strcmp(again, number) != 0 || ((unsigned)reader->seen[block / 8] >> block % 8 & 1U) != 0) {
         return refuse(reader, SCRIP_E_FORMAT, "no number of a block, or the second time");
     }
     reader->seen[block / 8] = (uint8_t)(reader->seen[block / 8] | 1U << block % 8);
@@ -160,7 +160,7 @@ static enum scrip_status line_read(struct reader *reader, char *line)
         if (i != 0 && !reader->header) {
             return refuse(reader, SCRIP_E_FORMAT, "\"Filetype\" comes first");
         }
-        if ((reader->names >> i & 1) != 0) {
+        if (((unsigned)reader->names >> i & 1U) != 0) {
             return refuse(reader, SCRIP_E_FORMAT, "this was said before");
         }
         reader->names = (uint8_t)(reader->names | 1U << i);
@@ -223,7 +223,7 @@ enum scrip_status dump_flipper_read(struct scrip_bytes text, struct scrip_card_d
 static enum scrip_status bytes_write(struct scrip_buf *out, const uint8_t *at, size_t len, uint16_t known)
 {
     for (size_t i = 0; i < len; i++) {
-        SCRIP_TRY((known >> i & 1U) != 0 ? dump_print(out, " %02X", at[i]) : dump_print(out, " ??"));
+        SCRIP_TRY(((unsigned)known >> i & 1U) != 0 ? dump_print(out, " %02X", at[i]) : dump_print(out, " ??"));
     }
     return dump_print(out, "\n");
 }
