@@ -176,7 +176,7 @@ static void a_card_is_personalised_once_and_again_only_the_same_while_it_is_whol
 static void a_mifare_classic_is_not_taken_for_one(void **state)
 {
     struct sb *b = &bench.sb;
-    uint8_t before[sizeof b->pages];
+    uint8_t before[SB_PAGES][SCRIP_NV_PAGE];
     (void)state;
     sb_fresh(b, "otp", "01020304", false);
     b->purse.unit = 10;
@@ -185,6 +185,10 @@ static void a_mifare_classic_is_not_taken_for_one(void **state)
     assert_status(ob_tap(&bench, SCRIP_PURSE_PERSONALISE, 0), SCRIP_E_UNSUPPORTED);
     assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
     assert_memory_equal(before, b->pages, sizeof before);
+    memset(b->pages[4 * 4 + 3], 0xA5, 6); /* one whose sector 4 is in use */
+    assert_status(ob_tap(&bench, SCRIP_PURSE_PERSONALISE, 0), SCRIP_E_UNSUPPORTED);
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
+    assert_memory_equal(before[3], b->pages[3], sizeof before[3]); /* no password */
     sb_free(b);
 }
 
