@@ -66,7 +66,7 @@ enum scrip_status scrip_field_add(struct scrip_field *field, struct scrip_picc *
 
 void scrip_field_remove(struct scrip_field *field, struct scrip_picc *card)
 {
-    const size_t i = place_of(field, card);
+    size_t i = place_of(field, card);
     if (i == field->count) {
         return;
     }
@@ -74,7 +74,9 @@ void scrip_field_remove(struct scrip_field *field, struct scrip_picc *card)
         (void)supply(field, card, false);
     }
     field->count--;
-    memmove(field->cards + i, field->cards + i + 1, (field->count - i) * sizeof field->cards[0]);
+    for (; i < field->count; i++) {
+        field->cards[i] = field->cards[i + 1];
+    }
 }
 
 enum scrip_status scrip_field_power(struct scrip_field *field, bool on)

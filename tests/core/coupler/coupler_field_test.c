@@ -187,13 +187,13 @@ static void of_several_cards_it_is_always_the_same_one(void **state)
 static void a_card_of_part_4_is_activated_at_the_rate_asked_for(void **state)
 {
     (void)state;
-    for (uint8_t rate = SCRIP_RATE_106; rate <= SCRIP_RATE_848; rate++) {
+    for (unsigned rate = SCRIP_RATE_106; rate <= SCRIP_RATE_848; rate++) {
         struct bench *b = bench_new(ATS);
         struct reader r;
         given_reader(&r);
         scrip_field_remove(&b->field, &b->card.picc);
         assert_ok(scrip_field_add(&r.field, &b->card.picc));
-        r.soft.fastest = rate;
+        r.soft.fastest = (uint8_t)rate;
         assert_ok(finds(&r));
         assert_hex(scrip_bytes(r.target.ats, r.target.ats_len), ATS);
         assert_int_equal(r.soft.blocks.rate_to, rate);

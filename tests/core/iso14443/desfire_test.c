@@ -269,9 +269,9 @@ static void a_debit_is_dear_in_frames_and_cheap_at_high_rates(void **state)
     uint64_t slowest_us = 0;
     (void)state;
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
-        for (uint8_t rate = SCRIP_RATE_106; rate <= SCRIP_RATE_848; rate++) {
+        for (unsigned rate = SCRIP_RATE_106; rate <= SCRIP_RATE_848; rate++) {
             given_purse(&air.b, KINDS[i].profile, KINDS[i].generation, START);
-            to_the_air(&air, 256, rate);
+            to_the_air(&air, 256, (uint8_t)rate);
             const uint32_t frames_before = air.field.times.frames;
             assert_ok(tap(&air.b, SCRIP_PURSE_DEBIT, FARE, 0));
             const uint64_t us = (scrip_field_now_fc(&air.field) - air.begin_fc) * 100 / 1356;

@@ -374,10 +374,10 @@ static void the_fastest_common_rate_is_chosen(void **state)
 static void air_time_follows_the_rate(void **state)
 {
     (void)state;
-    for (uint8_t rate = SCRIP_RATE_106; rate <= SCRIP_RATE_848; rate++) {
+    for (unsigned rate = SCRIP_RATE_106; rate <= SCRIP_RATE_848; rate++) {
         struct bench *b = bench_new(ATS);
         b->radio.frame_max = 64;
-        bench_begin(b, 0, rate);
+        bench_begin(b, 0, (uint8_t)rate);
         const struct scrip_field_times before = b->field.times;
         assert_ok(bench_call(b, 61, 61));
         assert_int_equal(b->frames, 2);
