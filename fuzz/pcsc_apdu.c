@@ -134,6 +134,15 @@ static void hidden(struct scrip_bytes command)
     (void)scrip_pcsc_redact(shown, command.len);
 }
 
+/* A line that ends, in whatever room there is. */
+static void explained(struct table *t, struct scrip_bytes command, struct scrip_bytes response)
+{
+    char text[1024];
+    const size_t cap = 1U + next(t) * 4U;
+    const size_t len = scrip_pcsc_explain(command, response, text, cap);
+    must(len < cap && memchr(text, '\0', cap) == text + len);
+}
+
 static void command_run(struct table *t, struct scrip_bytes command)
 {
     static const uint8_t canary[] = {0xCA, 0x4A, 0x27, 0x00};
@@ -151,6 +160,7 @@ static void command_run(struct table *t, struct scrip_bytes command)
         must(authenticated || out.len == sizeof canary + 2);
     }
     hidden(command);
+    explained(t, command, scrip_bytes(t->room + sizeof canary, out.len - sizeof canary));
 }
 
 /* ---- The reader with a card -------------------------------------------------------------------------------------- */

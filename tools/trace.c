@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <scrip/capture.h>
 #include <scrip/desfire_explain.h>
+#include <scrip/pcsc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,10 +137,18 @@ static int begin_card(struct explainer *explainer, const struct scrip_card_info 
 
 static void flush_command(struct explainer *explainer, struct scrip_bytes response)
 {
-    if (explainer->pending) {
-        scrip_desfire_explain_exchange(&explainer->explain, scrip_bytes(explainer->command, explainer->command_len),
-                                       response);
-        explainer->pending = false;
+    const struct scrip_bytes command = scrip_bytes(explainer->command, explainer->command_len);
+    char words[SCRIP_DESFIRE_EXPLAIN_LINE];
+    char line[SCRIP_DESFIRE_EXPLAIN_LINE + 16];
+    if (!explainer->pending) {
+        return;
+    }
+    explainer->pending = false;
+    if (scrip_pcsc_explain(command, response, words, sizeof words) == 0) {
+        scrip_desfire_explain_exchange(&explainer->explain, command, response);
+    } else { /* the reader's own: no messaging of a card is in it */
+        snprintf(line, sizeof line, "%u  %s", ++explainer->explain.count.exchanges, words);
+        on_line(explainer, line);
     }
 }
 

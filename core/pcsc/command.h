@@ -2,6 +2,7 @@
 #ifndef CORE_PCSC_COMMAND_H
 #define CORE_PCSC_COMMAND_H
 
+#include <scrip/apdu.h>
 #include <scrip/pcsc.h>
 
 /* Status words beside those of pcsc.h. */
@@ -74,6 +75,10 @@ enum scrip_status pcsc_block(struct scrip_pcsc *pcsc, struct answer *answer, uin
  */
 enum scrip_status pcsc_value_change(struct scrip_pcsc *pcsc, struct answer *answer, uint8_t command, uint8_t block,
                                     const uint8_t value[4]);
+
+/** Take a pseudo-APDU apart. The old authentication has no Lc: FF 88 high block type slot. @return as scrip_apdu_parse
+ */
+enum scrip_status pcsc_parse(struct scrip_bytes bytes, struct scrip_apdu *apdu);
 
 /** One tag-length-value object in front of `*left`, tags of one or two bytes. @return SCRIP_OK; SCRIP_E_LENGTH */
 enum scrip_status pcsc_tlv_take(struct scrip_bytes *left, uint16_t *tag, struct scrip_bytes *value);

@@ -136,8 +136,7 @@ enum scrip_status pcsc_data(struct answer *answer, size_t le, struct scrip_bytes
     return scrip_buf_add_bytes(answer->out, data);
 }
 
-/* The old authentication has no Lc: FF 88 high block type slot. */
-static enum scrip_status parse(struct scrip_bytes bytes, struct scrip_apdu *apdu)
+enum scrip_status pcsc_parse(struct scrip_bytes bytes, struct scrip_apdu *apdu)
 {
     if (bytes.len == 6 && bytes.at[1] == 0x88) {
         *apdu = (struct scrip_apdu){.cla = bytes.at[0],
@@ -217,7 +216,7 @@ static enum scrip_status pseudo_apdu(struct scrip_pcsc *pcsc, struct scrip_bytes
 {
     struct scrip_apdu apdu;
     uint16_t sw = 0;
-    if (parse(command, &apdu) != SCRIP_OK) {
+    if (pcsc_parse(command, &apdu) != SCRIP_OK) {
         return sw_add(out, SCRIP_PCSC_WRONG_LENGTH);
     }
     const struct row *row = row_find(&apdu, &sw);

@@ -79,4 +79,14 @@ size_t scrip_pcsc_atr(const struct scrip_target *target, uint8_t atr[33]);
  *  are written. Other APDUs stay as they are. @param command changed in place @return whether anything was hidden */
 bool scrip_pcsc_redact(uint8_t *command, size_t len);
 
+/** Most bytes of a command that are looked at for its explanation. */
+#define SCRIP_PCSC_EXPLAIN_COMMAND 320U
+
+/** A pseudo-APDU and its answer in one line of words, without newline: "reader: decrement block 4 by 150 -> OK". Keys
+ *  are never among them.
+ *  @param response  empty: it was not answered
+ *  @param text      receives the line and its NUL, cut where it does not fit; @param cap at least 1
+ *  @return length of the line; 0: not of class FF */
+size_t scrip_pcsc_explain(struct scrip_bytes command, struct scrip_bytes response, char *text, size_t cap);
+
 #endif
