@@ -13,7 +13,7 @@
 #define ERROR_FRAME   0x7FU
 #define SAM_CONFIGURE 0x14U
 
-#define ACK_MS        1000U /* the chip needs 15; the rest is for a busy host */
+#define ACK_MS        500U  /* the chip needs 15; the rest is for a busy host */
 #define REPEAT_MS     500U  /* for an answer that was asked for again */
 #define SAM_MS        1000U /* the first command after waking up */
 #define HEARINGS      4U    /* frames looked at for one answer */
@@ -168,7 +168,9 @@ static enum scrip_status talk(struct scrip_pn532 *pn532, uint8_t code, struct sc
     }
     SCRIP_TRY(frame_put(pn532, code, head, body, &len));
     pn532->dirty = true;
-    SCRIP_TRY(pn532->port->send(pn532, len));
+    const enum scrip_status left = pn532->port->send(pn532, len);
+    scrip_wipe(pn532->frame, 1 + len); /* a key may have been in it */
+    SCRIP_TRY(left);
     pn532->sent = true;
     SCRIP_TRY(ack_wait(pn532));
     const enum scrip_status status = answer_wait(pn532, code, timeout_ms, answer);

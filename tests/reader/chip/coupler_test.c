@@ -187,6 +187,34 @@ static void refusals_are_told_apart_and_the_card_can_be_had_again(void **state)
     each_reader(refusals);
 }
 
+static bool holds(const void *at, size_t len, const char *text)
+{
+    for (size_t i = 0; i + strlen(text) <= len; i++) {
+        if (memcmp((const uint8_t *)at + i, text, strlen(text)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void a_key(struct table *t)
+{
+    lay_classic(t, "DEADBEEF", false);
+    assert_ok(found(t));
+    assert_status(did_mifare(t, "6004546573744B79DEADBEEF"), SCRIP_E_AUTH); /* "TestKy" */
+    assert_false(holds(&t->pn532, sizeof t->pn532, "TestKy"));
+    assert_false(holds(&t->mfrc522, sizeof t->mfrc522, "TestKy"));
+    for (size_t i = 0; i < sizeof t->mfrc522_model.ciu.fifo; i++) {
+        assert_int_equal(t->mfrc522_model.ciu.fifo[i], 0);
+    }
+}
+
+static void a_driver_keeps_no_key(void **state)
+{
+    (void)state;
+    each_reader(a_key);
+}
+
 /* ---- Part 4 ------------------------------------------------------------------------------------------------------ */
 
 static void echoes(struct table *t)
@@ -628,6 +656,7 @@ int main(void)
         cmocka_unit_test(a_card_that_goes_is_torn_and_then_no_card),
         cmocka_unit_test(every_command_of_a_purse_is_carried_out),
         cmocka_unit_test(refusals_are_told_apart_and_the_card_can_be_had_again),
+        cmocka_unit_test(a_driver_keeps_no_key),
         cmocka_unit_test(apdus_of_every_length_are_chained_both_ways),
         cmocka_unit_test(a_card_that_takes_its_time_is_waited_for),
         cmocka_unit_test(a_response_too_long_for_its_buffer_leaves_the_card_usable),
