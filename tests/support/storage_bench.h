@@ -35,6 +35,7 @@ struct sb {
     struct scrip_nv nv;
     unsigned writes;  /* since the last power_back */
     unsigned tear_at; /* this one fails; 0: none */
+    bool weak;        /* by leaving its block so, and saying that all is well */
     enum sb_tear tear;
     uint64_t mask_state;
     bool dark; /* it has */
@@ -119,11 +120,11 @@ static inline enum scrip_status sb_nv_write(void *ctx, uint32_t page, const uint
         memcpy(b->pages[page], data, SCRIP_NV_PAGE);
         return SCRIP_OK;
     }
-    b->dark = true;
+    b->dark = !b->weak;
     for (size_t i = 0; i < SCRIP_CLASSIC_BLOCK; i++) {
         b->pages[page][i] = sb_torn(b, b->pages[page][i], data[i]);
     }
-    return SCRIP_E_NV;
+    return b->weak ? SCRIP_OK : SCRIP_E_NV;
 }
 
 /* ---- the air ---- */
@@ -387,6 +388,7 @@ static inline enum scrip_status sb_tap(struct sb *b, enum scrip_purse_operation 
 static inline void sb_power_back(struct sb *b)
 {
     b->tear_at = 0;
+    b->weak = false;
     b->writes = 0;
     b->dark = false;
     b->cut_before = 0;

@@ -147,7 +147,7 @@ enum scrip_status make_take_write(struct scrip_purse_job *job, const struct scri
     SCRIP_TRY(visit_take_copies(job, replies, 2));
     visit_decide(visit);
     if (!is_both(visit, job->request->amount)) {
-        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_CORRUPT);
+        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_NV);
     }
     job->result.has_balance = true;
     job->result.balance = visit->value;
@@ -231,7 +231,7 @@ static enum scrip_status proved(struct scrip_purse_job *job, const struct scrip_
         SCRIP_TRY(visit_take_copies(job, replies, 4 * i + REPLY_COPIES));
     }
     visit_decide(visit);
-    return is_both(visit, value) ? SCRIP_OK : SCRIP_E_CORRUPT;
+    return is_both(visit, value) ? SCRIP_OK : SCRIP_E_NV;
 }
 
 /* A trailer that is not whole is written once more, by whatever key still opens. */

@@ -118,7 +118,7 @@ static bool took_block(struct scrip_purse_job *job, const struct scrip_replies *
         return false;
     }
     if (visit->kind->get(visit->copies[copy], &value) != SCRIP_OK || value != visit->next) {
-        *ending = doubt(job, INS_READ, SCRIP_E_CORRUPT, sw);
+        *ending = doubt(job, INS_READ, SCRIP_E_NV, sw);
         return false;
     }
     return true;

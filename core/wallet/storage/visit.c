@@ -29,6 +29,7 @@ static enum scrip_outcome outcome_of(enum scrip_status status)
     case SCRIP_E_NO_CARD:
     case SCRIP_E_LINK:
     case SCRIP_E_LENGTH:
+    case SCRIP_E_NV:
     case SCRIP_E_RANDOM:
         return SCRIP_OUTCOME_ASK_AGAIN;
     default:
@@ -281,7 +282,7 @@ static enum scrip_status mended(struct scrip_purse_job *job, const struct scrip_
     }
     SCRIP_TRY(visit_take_copies(job, replies, 1));
     visit_decide(visit);
-    status = visit->repair == SCRIP_COPIES_GOOD && visit->value == value ? SCRIP_OK : SCRIP_E_CORRUPT;
+    status = visit->repair == SCRIP_COPIES_GOOD && visit->value == value ? SCRIP_OK : SCRIP_E_NV;
     visit->value = value;
     job->result.repaired = status == SCRIP_OK;
     return status;

@@ -1,7 +1,7 @@
-/* Purses on MIFARE Classic, torn: power lost at every write with every block that the model of tearing knows, the link
- * cut at every APDU, every frame on the air and every answer lost while the card stays, the journal's memory failing;
- * once, and once more in the visit after that. No unit is made and none is lost, but for trailers, which no order of
- * writing can save. */
+/* Purses on MIFARE Classic, torn: power lost at every write with every block that the model of tearing knows, the same
+ * without a word from the card (a weak cell), the link cut at every APDU, every frame on the air and every answer lost
+ * while the card stays, the journal's memory failing; once, and once more in the visit after that. No unit is made and
+ * none is lost, but for trailers, which no order of writing can save. */
 #include "storage_bench.h"
 
 static struct sb bench;
@@ -10,7 +10,18 @@ static struct sb bench;
 #define FARE  250
 #define BAD   (-1)
 
-enum kind { TEAR, CUT_BEFORE, CUT_AFTER, LOSE_FRAME, LOSE_ANSWER, JOURNAL_BEFORE, JOURNAL_AFTER, JOURNAL_HALF, KINDS };
+enum kind {
+    TEAR,
+    WEAK,
+    CUT_BEFORE,
+    CUT_AFTER,
+    LOSE_FRAME,
+    LOSE_ANSWER,
+    JOURNAL_BEFORE,
+    JOURNAL_AFTER,
+    JOURNAL_HALF,
+    KINDS
+};
 
 struct fault {
     enum kind kind;
@@ -28,7 +39,7 @@ static unsigned masks_of(enum sb_tear tear, unsigned masks)
 /* The next fault of the enumeration. `was_hit`: the last one struck, so that there may be one more of its kind. */
 static bool next_fault(struct fault *fault, bool was_hit, unsigned masks)
 {
-    if (fault->kind == TEAR && was_hit) {
+    if (fault->kind <= WEAK && was_hit) {
         if (++fault->mask < masks_of(fault->tear, masks)) {
             return true;
         }
@@ -51,7 +62,8 @@ static void plan(struct sb *b, const struct fault *fault)
 {
     static const enum scrip_tear how[] = {SCRIP_TEAR_BEFORE, SCRIP_TEAR_AFTER, SCRIP_TEAR_HALF};
     b->writes = 0;
-    b->tear_at = fault->kind == TEAR ? fault->n : 0;
+    b->tear_at = fault->kind <= WEAK ? fault->n : 0;
+    b->weak = fault->kind == WEAK;
     b->tear = fault->tear;
     b->mask_state = 77 + fault->mask;
     b->cut_before = fault->kind == CUT_BEFORE ? fault->n : 0;
@@ -68,6 +80,8 @@ static bool struck(const struct sb *b, const struct fault *fault)
     switch (fault->kind) {
     case TEAR:
         return b->dark;
+    case WEAK:
+        return fault->n > 0 && b->writes >= fault->n;
     case CUT_BEFORE:
     case CUT_AFTER:
         return b->apdus >= fault->n;

@@ -255,6 +255,24 @@ static void keys_are_changed_and_the_value_stays(void **state)
     }
 }
 
+/* What a torn trailer may be like when its access bits are whole: the key that may write it completes it. */
+static void a_trailer_with_one_good_key_is_completed(void **state)
+{
+    struct sb *b = &bench;
+    (void)state;
+    for (unsigned n = 0; n < 4; n++) {
+        sb_purse(b, n % 2 == 0 ? "classic" : "bcd+hardened", 0);
+        if (n >= 2) {
+            assert_ok(sb_tap(b, SCRIP_PURSE_REKEY, 0, 0));
+        }
+        sb_block(b, b->purse.trailer_block)[2] ^= 0x55; /* key A */
+        assert_ok(sb_tap(b, n >= 2 ? SCRIP_PURSE_REKEY : SCRIP_PURSE_PERSONALISE, 0, 0));
+        b->version = n >= 2 ? 1 : 0;
+        assert_int_equal(sb_balance(b), 0); /* with key A */
+        sb_free(b);
+    }
+}
+
 /* ---- two copies ---- */
 
 static void put_copy(struct sb *b, uint8_t block, int32_t value)
@@ -321,6 +339,30 @@ static void two_damaged_copies_are_shown_and_nothing_is_written(void **state)
         }
         assert_int_equal(b->writes, 0);
         assert_int_equal(b->journal.last, 0);
+        sb_free(b);
+    }
+}
+
+/* A block that says it was written and was not: nothing is built upon it. */
+static void a_copy_that_cannot_be_mended_stops_the_visit(void **state)
+{
+    struct sb *b = &bench;
+    (void)state;
+    for (EACH_PURSE) {
+        sb_purse(b, PURSES[i], 700);
+        sb_block(b, b->purse.backup_block)[0] ^= 1;
+        b->writes = 0;
+        b->tear_at = 1;
+        b->tear = SB_ZEROS;
+        b->weak = true;
+        assert_status(sb_tap(b, SCRIP_PURSE_DEBIT, 100, 0), SCRIP_E_NV);
+        assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_ASK_AGAIN);
+        assert_false(b->job.result.repaired);
+        assert_int_equal(b->writes, 1);
+        assert_int_equal(b->journal.last, 0);
+        sb_power_back(b);
+        assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, 100, 0));
+        assert_int_equal(sb_balance(b), 600);
         sb_free(b);
     }
 }
@@ -514,6 +556,8 @@ int main(void)
         TEST(keys_are_changed_and_the_value_stays),
         TEST(the_recovery_table_is_followed_before_anything_is_shown),
         TEST(two_damaged_copies_are_shown_and_nothing_is_written),
+        TEST(a_trailer_with_one_good_key_is_completed),
+        TEST(a_copy_that_cannot_be_mended_stops_the_visit),
         TEST(an_operator_forces_exactly_what_was_logged),
         TEST(a_debit_that_was_not_answered_is_found_and_not_taken_again),
         TEST(a_debit_that_did_not_happen_is_void_and_taken_now),
