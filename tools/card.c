@@ -16,6 +16,28 @@ int card_fail_file(struct tool *tool, enum scrip_status status, const char *erro
                                                   .detail = error});
 }
 
+int card_connect(struct tool *tool, const char *path, const struct scrip_vcard_host *host, struct scrip_link **link,
+                 struct scrip_card_info *info)
+{
+    char error[SCRIP_VCARD_ERROR_MAX] = "";
+    struct scrip_vcard *card = NULL;
+    struct scrip_link *opened = NULL;
+    enum scrip_status status = scrip_vcard_open(path, host, &card, error);
+    status = status == SCRIP_OK ? scrip_link_to_card(card, true, &opened) : status;
+    if (status != SCRIP_OK || opened == NULL) {
+        (void)card_fail_file(tool, status, error);
+        return TOOL_FAILED;
+    }
+    status = scrip_link_connect(opened, 0, info);
+    if (status != SCRIP_OK) {
+        (void)card_fail_file(tool, status, opened->error);
+        scrip_link_close(opened);
+        return TOOL_FAILED;
+    }
+    *link = opened;
+    return TOOL_OK;
+}
+
 const char *card_kind_text(const struct scrip_vcard_identity *identity, char text[32])
 {
     static const char *const generations[] = {"EV1", "EV2", "EV3", "Light"};
@@ -139,24 +161,17 @@ static int answer_line(struct tool *tool, struct scrip_link *card, const char *l
 
 static int exchange(struct tool *tool)
 {
-    char error[SCRIP_VCARD_ERROR_MAX] = "";
     static char line[9000];
     struct given_random given = {.system = scrip_random_system()};
     const struct scrip_random random = {.ctx = &given, .fill = given_fill};
     const struct scrip_vcard_host host = {.random = &random};
-    struct scrip_vcard *card = NULL;
     struct scrip_link *link = NULL;
     struct scrip_card_info info;
     json_t *responses = json_array();
     tool_put(tool, "responses", responses);
     int code = collect_random(tool, &given);
-    if (code == TOOL_OK) {
-        enum scrip_status status = scrip_vcard_open(tool_text(tool, "file"), &host, &card, error);
-        status = status == SCRIP_OK ? scrip_link_to_card(card, true, &link) : status;
-        status = status == SCRIP_OK ? scrip_link_connect(link, 0, &info) : status;
-        code = status == SCRIP_OK ? TOOL_OK : card_fail_file(tool, status, error);
-    }
-    while (code == TOOL_OK && fgets(line, sizeof line, stdin) != NULL) {
+    code = code == TOOL_OK ? card_connect(tool, tool_text(tool, "file"), &host, &link, &info) : code;
+    while (link != NULL && code == TOOL_OK && fgets(line, sizeof line, stdin) != NULL) {
         code = line[0] == '#' ? TOOL_OK : answer_line(tool, link, line, responses);
     }
     if (link != NULL) {

@@ -13,6 +13,13 @@
 /** A card file could not be opened. @return TOOL_FAILED */
 int card_fail_file(struct tool *tool, enum scrip_status status, const char *error);
 
+/** Open a card file and power it before a reader. Says why when it fails.
+ *  @param host  may be NULL
+ *  @param link  receives the link, which owns the card; close it with scrip_link_close
+ *  @return TOOL_OK or TOOL_FAILED */
+int card_connect(struct tool *tool, const char *path, const struct scrip_vcard_host *host, struct scrip_link **link,
+                 struct scrip_card_info *info);
+
 /** "MIFARE Classic 4K", "DESFire EV2", "one-time wallet". @return text */
 const char *card_kind_text(const struct scrip_vcard_identity *identity, char text[32]);
 

@@ -130,20 +130,10 @@ static int show_link(struct tool *tool, struct scrip_link *link, const struct sc
 
 static int show_desfire_file(struct tool *tool, const char *path)
 {
-    char error[SCRIP_VCARD_ERROR_MAX] = "";
-    struct scrip_vcard *card = NULL;
     struct scrip_link *link = NULL;
     struct scrip_card_info info;
-    enum scrip_status status = scrip_vcard_open(path, NULL, &card, error);
-    status = status == SCRIP_OK ? scrip_link_to_card(card, true, &link) : status;
-    status = status == SCRIP_OK ? scrip_link_connect(link, 0, &info) : status;
-    if (status != SCRIP_OK) {
-        if (link != NULL) {
-            scrip_link_close(link);
-        }
-        return card_fail_file(tool, status, error);
-    }
-    return show_link(tool, link, &info);
+    const int code = card_connect(tool, path, NULL, &link, &info);
+    return code == TOOL_OK ? show_link(tool, link, &info) : code;
 }
 
 static int show_file(struct tool *tool, const char *path)

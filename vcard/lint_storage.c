@@ -205,7 +205,8 @@ enum scrip_status scrip_dump_lint(const struct scrip_card_dump *dump,
 {
     struct lint_sink sink = {.each = each, .ctx = ctx};
     uint64_t sectors[FOUND_COUNT] = {0};
-    for (uint8_t s = 0; s < (dump->blocks == SCRIP_CLASSIC_4K_BLOCKS ? SECTORS_MAX : 16); s++) {
+    const uint8_t count = dump->blocks == SCRIP_CLASSIC_4K_BLOCKS ? SECTORS_MAX : 16;
+    for (uint8_t s = 0; s < count; s++) {
         bool found[FOUND_COUNT] = {false};
         sector_findings(dump, s, found);
         for (size_t f = 0; f < FOUND_COUNT; f++) {
