@@ -268,6 +268,9 @@ static enum scrip_status pass(struct scrip_mifare_front *front, struct scrip_pic
 {
     struct scrip_frame plain;
     struct scrip_bytes content;
+    if (in->rate != SCRIP_RATE_106) {
+        return leave(front);
+    }
     if (front->stage == CHALLENGED) {
         return prove(front, in, out);
     }

@@ -326,6 +326,23 @@ static void frames_that_are_no_bytes_are_not_answered(void **state)
     }
 }
 
+static void frames_at_other_rates_are_not_answered(void **state)
+{
+    struct bench *b = *state;
+    for (uint8_t rate = SCRIP_RATE_212; rate <= SCRIP_RATE_848; rate++) {
+        for (int session = 0; session < 2; session++) {
+            struct scrip_frame frame = command_frame("3004");
+            frame.rate = rate;
+            assert_ok(select_card(b));
+            if (session == 1) {
+                assert_ok(do_auth(b, false, 4, KEY_FF));
+            }
+            assert_int_equal(ask_frame(b, &frame), NO_ANSWER);
+            assert_idle(b);
+        }
+    }
+}
+
 /* ---- halting and waking ---- */
 
 static void a_halted_card_hears_wupa_only_and_falls_back_to_halt(void **state)
@@ -353,6 +370,35 @@ static void selecting_again_ends_a_session(void **state)
     given_session(b, false, 4, KEY_FF);
     assert_ok(select_card(b));
     assert_int_equal(ask(b, "3004"), 0x4);
+}
+
+static void cards_in_one_field_keep_their_sessions_apart(void **state)
+{
+    struct bench *b = *state;
+    struct bench other;
+    uint8_t data[16];
+    struct scrip_target first;
+    struct scrip_target second;
+
+    bench_lay(&other, true, "04A1B2C3D4E5F6", SCRIP_CLASSIC_HARDENED);
+    poke(b, 4, "11111111111111111111111111111111");
+    poke(&other, 4, "22222222222222222222222222222222");
+    assert_ok(scrip_field_add(&b->field, &other.card.picc));
+    assert_ok(scrip_pcd_find(&b->air, false, &first));
+    assert_ok(scrip_pcd_halt(&b->air));
+    assert_ok(scrip_pcd_find(&b->air, false, &second));
+    assert_ok(scrip_pcd_halt(&b->air));
+    assert_int_equal(first.uid_len + second.uid_len, 11);
+    for (int i = 0; i < 6; i++) {
+        b->target = i % 2 == 0 ? first : second;
+        assert_ok(scrip_pcd_wake(&b->air, &b->target));
+        assert_ok(do_auth(b, false, 4, KEY_FF));
+        assert_ok(do_read(b, 4, data));
+        assert_int_equal(data[0], b->target.uid_len == 4 ? 0x11 : 0x22);
+        assert_ok(do_halt(b));
+    }
+    scrip_field_remove(&b->field, &other.card.picc);
+    bench_clear(&other);
 }
 
 /* ---- nested authentication ---- */
@@ -557,7 +603,9 @@ int main(void)
         ON_1K(a_damaged_operand_is_told_so_and_nothing_is_done),
         ON_1K(before_an_authentication_damage_is_told_of_commands_only),
         ON_1K(frames_that_are_no_bytes_are_not_answered),
+        ON_1K(frames_at_other_rates_are_not_answered),
         ON_1K(a_halted_card_hears_wupa_only_and_falls_back_to_halt),
+        ON_1K(cards_in_one_field_keep_their_sessions_apart),
         ON_1K(selecting_again_ends_a_session),
         ON_4K(a_session_may_go_on_to_any_sector_with_either_key),
         ON_4K(after_a_nested_authentication_the_sector_before_is_closed),
