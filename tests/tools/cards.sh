@@ -82,6 +82,35 @@ for pair in classic:mfd classic-4k:json bcd:nfc; do
         jq .balance)"
     rm "again.$ending"
 done
+# ---- damaged: bytes of a raw dump cleared, then made into a card again
+torn() { # torn NAME PROFILE MFD OFFSET...: a card of it with eight bytes cleared at each offset
+    local name=$1 profile=$2 mfd=$3
+    shift 3
+    cp "$mfd" "$name.mfd" && chmod 600 "$name.mfd"
+    for at in "$@"; do dd if=/dev/zero of="$name.mfd" bs=1 count=8 seek="$at" conv=notrunc 2>/dev/null; done
+    "$SCRIP" card import "$name.mfd" "$name.card" --profile "$profile" >/dev/null && rm "$name.mfd"
+}
+copies() { "$SCRIP" card show "$1.card" --json | jq -r .copies; }
+ok "the BCD wallet as a raw dump" "$SCRIP" card export bcd.card bcd.mfd --with-keys
+for purse in classic bcd; do
+    torn $purse-backup $purse $purse.mfd 80
+    is "$purse: a damaged backup is seen" "the next visit writes the backup again" "$(copies $purse-backup)"
+    torn $purse-main $purse $purse.mfd 64
+    is "$purse: a damaged main copy is seen" "the next visit writes the main copy again" "$(copies $purse-main)"
+    is "$purse: the next visit mends it" 0 \
+        "$("$SCRIP" balance --reader card:$purse-main.card --purse $purse $STORE --json | jq .balance)"
+    is "$purse: and then they agree" "both copies agree" "$(copies $purse-main)"
+    torn $purse-both $purse $purse.mfd 64 80
+    is "$purse: two damaged copies are seen" "both copies are damaged" "$(copies $purse-both)"
+    is "$purse: and show no balance" null "$("$SCRIP" card show $purse-both.card --json | jq .balance)"
+done
+torn access classic classic.mfd 118
+is "damaged access bits are shown" true "$("$SCRIP" card show access.card --json | jq '.sectors[1].damaged')"
+ok "and judged" "$SCRIP" card lint access.card
+is "by their sector" 1 "$(grep -c 'sector 1: the access bits are damaged' out)"
+head -c 2000 classic.card >cut.card
+refused "a cut card file is none" 1 file "not a card file, or damaged" "$SCRIP" card show cut.card
+
 ok "without keys" "$SCRIP" card export classic.card classic.nfc
 is "keys are question marks" 16 "$(grep -c ': ?? ?? ?? ?? ?? ?? .. .. .. .. ?? ?? ?? ?? ?? ??' classic.nfc)"
 ok "a dump with gaps is read" "$SCRIP" card import classic.nfc gaps.card --json
