@@ -43,6 +43,9 @@ for purse in classic bcd; do
     says "$WORK/$purse.file" '17,50'
 done
 says "$WORK/classic.pay.txt" '> FFD7000[0-9A-F]0502000000FA$' # the reader's own decrement, by 250
+"$SCRIP" trace explain "$WORK/classic.pay.txt" >"$WORK/explained"
+says "$WORK/explained" 'load a key \(not shown\) into slot [01] -> OK$'
+says "$WORK/explained" 'decrement block [0-9]+ by 250 -> OK$'
 
 purse=otp
 "$SCRIP" card new "$WORK/otp.card" $keys --profile otp >/dev/null
