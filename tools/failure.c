@@ -113,6 +113,8 @@ static const struct failure_row ROWS[] = {
         "use it as it is; value is given by scrip credit"),
     ROW(CREDITED, SCRIP_OK, 0, ANY, LEDGER, "this terminal has credited that order to this card already",
         "scrip balance shows the value; a new credit takes a new order, with a new --reference"),
+    ROW(JOURNAL_FULL, SCRIP_OK, 0, ANY, FILE, "the terminal's journal is full of lines that no server has taken",
+        "scrip terminal upload; or go on with a new --journal, and keep this one"),
     ROW(UNDECIDED, SCRIP_OK, 0, ANY, LEDGER,
         "the balance does not tell whether an unanswered payment was made: another terminal has changed it since",
         "the line stays in the journal: the issuer compares it with those of the other terminals"),

@@ -28,6 +28,22 @@ static int amount_or_zero(struct tool *tool, const char *name, int32_t *minor)
 
 /* ---- init -------------------------------------------------------------------------------------------------------- */
 
+/* What a bit is worth stands on the card for ever, so somebody has to say it. */
+static int choose_unit(struct tool *tool, struct visit *visit)
+{
+    struct scrip_storage_purse *purse = &visit->purse.storage;
+    int32_t unit = 0;
+    if (purse->kind != SCRIP_STORAGE_OTP) {
+        return tool_has(tool, "unit") ? tool_usage(tool, "--unit: only the one-time wallet has units") : TOOL_OK;
+    }
+    if (!tool_has(tool, "unit")) {
+        return purse->unit != 0 ? TOOL_OK : tool_usage(tool, "--unit: say what one unit of this card is worth");
+    }
+    const int code = tool_amount(tool, "unit", &unit);
+    purse->unit = (uint32_t)unit;
+    return code;
+}
+
 static int init(struct tool *tool)
 {
     struct visit visit = {.terminal.fd = -1};
@@ -35,6 +51,7 @@ static int init(struct tool *tool)
     int code = amount_or_zero(tool, "amount", &visit.request.amount);
     code = code == TOOL_OK ? visit_set_up(tool, &visit, SCRIP_PURSE_PERSONALISE) : code;
     code = code == TOOL_OK ? storage_only(tool, &visit) : code;
+    code = code == TOOL_OK ? choose_unit(tool, &visit) : code;
     code = code == TOOL_OK ? visit_run(tool, &visit, SCRIP_PURSE_PERSONALISE, "making the purse") : code;
     if (code == TOOL_OK) {
         tool_say(tool, "card %s has the purse %s with %s", visit_uid_text(&visit, uid), tool_text(tool, "purse"),
@@ -56,6 +73,10 @@ const struct tool_command tool_purse_init = {
                                              .value = "AMOUNT",
                                              .help = "value to begin with; for the one-time wallet its face value",
                                              .initial = "0"},
+                                            {.name = "unit",
+                                             .kind = TOOL_TEXT,
+                                             .value = "AMOUNT",
+                                             .help = "one-time wallet: what one of its units is worth"},
                                             {.name = NULL}},
     .example = "  scrip purse init --reader pcsc:0 --keys issuer.keys --purse bcd",
     .run = init,

@@ -372,6 +372,12 @@ int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation
         return TOOL_OK;
     }
     enum scrip_status status = result->status != SCRIP_OK ? result->status : SCRIP_E_TORN;
+    if (status == SCRIP_E_LIMIT && result->outcome == SCRIP_OUTCOME_ASK_AGAIN) { /* ours, not the card's */
+        return tool_fail(tool, &(struct tool_failure){.status = status,
+                                                      .problem = TOOL_PROBLEM_JOURNAL_FULL,
+                                                      .card = card_state(result),
+                                                      .what = what});
+    }
     if (is_desfire(visit)) {
         status = result->commit_open ? SCRIP_E_TORN : status;
         return tool_fail_card(tool, status, &result->failure, card_state(result), what);

@@ -164,6 +164,7 @@ enum tool_stage {
     TOOL_PROBLEM(HAS_PURSE, "purse exists")                                                                            \
     TOOL_PROBLEM(CREDITED, "credited already")                                                                         \
     TOOL_PROBLEM(UNDECIDED, "undecided payment")                                                                       \
+    TOOL_PROBLEM(JOURNAL_FULL, "journal full")                                                                         \
     TOOL_PROBLEM(STEP, "step of the demonstration")                                                                    \
     TOOL_PROBLEM(REFUSED, "refused")                                                                                   \
     TOOL_PROBLEM(OTHER, "other")
