@@ -131,13 +131,24 @@ static enum scrip_status answer(struct world *world, struct scrip_bytes command,
     return rapdu != NULL ? scrip_buf_add_bytes(rapdu, scrip_buf_bytes(&rsp)) : SCRIP_OK;
 }
 
+static bool is_command(struct scrip_bytes command, uint8_t code)
+{
+    return command.len > 2 && command.at[0] == 0x90 && command.at[1] == code;
+}
+
+/* A commit of EV1 messaging that was held back ends whatever transaction is open by then, however far it is: who does
+ * that cheats, and rule 6 holds the card. */
 static enum scrip_status send_kept(struct world *world, enum fault when)
 {
+    const struct scrip_bytes kept = scrip_bytes(world->kept.bytes, world->kept.len);
     if (!world->kept.armed || world->kept.when != when) {
         return SCRIP_OK;
     }
+    if (is_command(kept, 0xC7) && world->scene->layout.purse.sm == SCRIP_DESFIRE_SM_EV1) {
+        world->cheated = true;
+    }
     world->kept.when = FAULT_none;
-    return answer(world, scrip_bytes(world->kept.bytes, world->kept.len), NULL);
+    return answer(world, kept, NULL);
 }
 
 /* The command does not reach the card. @return the link's status */
@@ -159,11 +170,6 @@ static enum scrip_status withhold(struct world *world, enum fault fault, struct 
         memcpy(world->kept.bytes, command.at, command.len);
     }
     return SCRIP_E_TORN;
-}
-
-static bool is_command(struct scrip_bytes command, uint8_t code)
-{
-    return command.len > 2 && command.at[0] == 0x90 && command.at[1] == code;
 }
 
 static bool is_read(struct scrip_bytes command)
