@@ -73,6 +73,31 @@ refused "half a unit is not paid" 1 limit "no multiple of what one unit" "$SCRIP
 ok "whole ones are" "$SCRIP" pay 1.50 $(on fresh otp) $(gate)
 is "and are gone" 2850 "$(left fresh otp)"
 
+# ---- the same purse over every way to it ----
+
+present() { # HOW: sets presenter
+    "$SCRIP" card present bcd.card "$@" --json >present.json 2>present.log &
+    presenter=$!
+    for _ in $(seq 100); do
+        [ -s present.json ] && return
+        sleep 0.05
+    done
+}
+gone() { kill "$presenter" && wait "$presenter"; } 2>/dev/null
+value=$(left bcd bcd)
+for way in "tcp --port 0" pn532 mfrc522-uart; do
+    present --${way% --*} ${way#"${way% --*}"} $([ "$way" = "tcp --port 0" ] || echo --link ./line)
+    case $way in
+    tcp*) link=tcp:127.0.0.1:$(jq .port present.json) ;;
+    pn532) link=pn532:./line ;;
+    *) link=mfrc522:./line ;;
+    esac
+    ok "a payment over $way" "$SCRIP" pay 0.10 --reader "$link" --purse bcd $(gate till.keys)
+    gone
+    value=$((value - 10))
+    is "and what is left" "$value" "$(left bcd bcd)"
+done
+
 # ---- a journal that nobody takes in ----
 
 "$SCRIP" pay 0.10 $(on classic classic) $(store gate.keys) --journal small.journal --terminal-id 00000043 >/dev/null

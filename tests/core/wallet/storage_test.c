@@ -85,6 +85,21 @@ static void cards_of_four_and_seven_bytes_and_of_4k_work(void **state)
     }
 }
 
+/* What a debit must send: activation 3 frames, authentication 2, a read 1, a write or a step of a value command 1 each
+ * and 1 for its data. Nothing else goes over the air. */
+static void a_debit_has_no_frame_that_its_steps_do_not_need(void **state)
+{
+    enum { OPEN = 3 + 2 + 2, NATIVE = (2 + 1) + (2 + 1) + 2, BCD = (2 + 1) + (2 + 1) };
+    struct sb *b = &bench;
+    (void)state;
+    for (EACH_PURSE) {
+        sb_purse(b, PURSES[i], 500);
+        assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, 123, 0));
+        assert_int_equal(b->frames, OPEN + (b->purse.kind == SCRIP_STORAGE_BCD ? BCD : NATIVE));
+        sb_free(b);
+    }
+}
+
 static void a_link_that_shows_no_uid_is_asked_for_it(void **state)
 {
     struct sb *b = &bench;
@@ -545,6 +560,7 @@ int main(void)
         TEST(a_purse_is_made_credited_and_spent),
         TEST(the_journal_has_a_line_of_every_change),
         TEST(cards_of_four_and_seven_bytes_and_of_4k_work),
+        TEST(a_debit_has_no_frame_that_its_steps_do_not_need),
         TEST(a_link_that_shows_no_uid_is_asked_for_it),
         TEST(what_a_purse_cannot_do_changes_nothing),
         TEST(a_purse_is_spent_to_the_last_unit_and_filled_to_its_limit),
