@@ -287,6 +287,9 @@ static enum scrip_status apdu(struct scrip_coupler *coupler, struct scrip_bytes 
     if (!pn532->listed || pn532->target.ats_len == 0) {
         return SCRIP_E_STATE;
     }
+    if (command.len == 0) {
+        return SCRIP_E_ARGUMENT; /* to the chip that would be a question for the rest of a response */
+    }
     SCRIP_TRY(bare_end(pn532));
     pn532->sent = false;
     enum scrip_status status = command_send(pn532, command, &answer);

@@ -12,6 +12,7 @@
 #include <scrip/reader.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- System calls, caught ---------------------------------------------------------------------------------------- */
@@ -50,7 +51,7 @@ int __wrap_open(const char *path, int flags, ...)
         errno = device.refuse_open;
         return -1;
     }
-    device.fd = __real_open("/dev/null", O_RDWR | O_CLOEXEC);
+    device.fd = memfd_create("device", MFD_CLOEXEC); /* a file of its own, as devices are locked */
     return device.fd;
 }
 
@@ -171,6 +172,16 @@ static void a_purse_is_reached(struct scrip_link *link)
     sent(link, "FFCA000000", "041122334455809000");
 }
 
+/* As programs for the ACR122U do it. */
+static void the_chip_itself_is_reached(struct scrip_link *link)
+{
+    sent(link, "FF00000002D402", "D503320106079000");
+    sent(link, "FF00000003D44000", "D541279000"); /* no such target */
+    sent(link, "FF00000002D4FE", "637F");         /* no such command */
+    sent(link, "FF00000001D4", "6700");           /* none at all */
+    sent(link, "9060000000", "029060000000");     /* the card was selected again for this */
+}
+
 static void a_pn532_on_spi_is_a_reader(void **state)
 {
     (void)state;
@@ -179,6 +190,7 @@ static void a_pn532_on_spi_is_a_reader(void **state)
     assert_int_equal(device.bits, 8);
     assert_int_equal(device.speed, 1000000);
     a_purse_is_reached(link);
+    the_chip_itself_is_reached(link);
     end_link(link);
     link = given_link("pn532:/dev/spidev1.0:500000", PN532_SPI);
     assert_int_equal(device.speed, 500000);
@@ -201,6 +213,7 @@ static void an_mfrc522_on_spi_is_a_reader(void **state)
     assert_int_equal(device.mode, 0);
     assert_int_equal(device.speed, 4000000);
     a_purse_is_reached(link);
+    sent(link, "FF00000002D402", "6D00"); /* it knows no commands of a PN532 */
     end_link(link);
 }
 
@@ -247,11 +260,11 @@ static void devices_that_do_not_open_say_what_to_do(void **state)
         {"pn532:", 0, 0, SCRIP_E_ARGUMENT, "pn532:/dev/ttyUSB0"},
         {"mfrc522:", 0, 0, SCRIP_E_ARGUMENT, "mfrc522:/dev/spidev0.0"},
         {"pn532:/dev/ttyUSB77", 0, 0, SCRIP_E_LINK, "plugged in"},
-        {"pn532:/dev/null", 0, 0, SCRIP_E_LINK, "no serial line"},
-        {"pn532:/dev/null:9601", 0, 0, SCRIP_E_ARGUMENT, "9601"},
-        {"pn532:/dev/null:fast", 0, 0, SCRIP_E_ARGUMENT, "fast"},
-        {"pn532:/dev/null:", 0, 0, SCRIP_E_ARGUMENT, "no speed"},
-        {"pn532:/dev/null:1:2", 0, 0, SCRIP_E_ARGUMENT, "no speed"},
+        {"pn532:no-device", 0, 0, SCRIP_E_LINK, "no serial line"},
+        {"pn532:no-device:9601", 0, 0, SCRIP_E_ARGUMENT, "9601"},
+        {"pn532:no-device:fast", 0, 0, SCRIP_E_ARGUMENT, "fast"},
+        {"pn532:no-device:", 0, 0, SCRIP_E_ARGUMENT, "no speed"},
+        {"pn532:no-device:1:2", 0, 0, SCRIP_E_ARGUMENT, "no speed"},
         {"pn532:/dev/12345678901234567890123456789012345678901234567890123456789012345678901234567890", 0, 0,
          SCRIP_E_ARGUMENT, "too long"},
         {"mfrc522:/dev/spidev0.0", ENOENT, 0, SCRIP_E_LINK, "dtparam=spi=on"},
@@ -264,6 +277,12 @@ static void devices_that_do_not_open_say_what_to_do(void **state)
         {"pn532:/dev/spidev0.0", 0, EINVAL, SCRIP_E_LINK, "no SPI device"},
         {"mfrc522:/dev/i2c-1", 0, 0, SCRIP_E_ARGUMENT, "not over /dev/i2c-1"},
     };
+    char folder[] = "/tmp/scrip-bus-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    const int file = creat("no-device", 0600);
+    assert_true(file >= 0);
+    close(file);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         memset(&device, 0, sizeof device);
         device.fd = -1;
@@ -274,6 +293,9 @@ static void devices_that_do_not_open_say_what_to_do(void **state)
         assert_status(scrip_link_open(rows[i].spec, NULL, &link, NULL), rows[i].status);
         device.fd = -1;
     }
+    assert_int_equal(unlink("no-device"), 0);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static void chips_that_are_not_there_say_what_to_look_at(void **state)

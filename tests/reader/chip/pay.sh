@@ -93,7 +93,8 @@ withdraw
 # ---- devices
 refused "no such device" 1 reader "no /dev/ttyUSB99: is the adapter plugged in" \
     "$SCRIP" balance --reader pn532:/dev/ttyUSB99 $STORE
-refused "no serial line" 1 reader "is no serial line" "$SCRIP" balance --reader pn532:/dev/zero $STORE
+: >file
+refused "no serial line" 1 reader "is no serial line" "$SCRIP" balance --reader pn532:file $STORE
 "$SCRIP" reader list --json >list.json 2>/dev/null
 is "candidates are listed beside PC/SC's readers" array "$(jq -r '.devices | type' list.json)"
 finish
