@@ -239,10 +239,15 @@ static const char *meaning(uint16_t sw)
     return "status";
 }
 
-static void tell_answer(struct scrip_buf *out, uint8_t ins, struct scrip_bytes response)
+static void tell_answer(struct scrip_buf *out, const struct scrip_apdu *cmd, struct scrip_bytes response)
 {
     if (response.len < 2) {
         words(out, " -> no answer");
+        return;
+    }
+    if (cmd->ins == 0x00 && (cmd->p1 & 0xF0) >= 0x40) { /* a name, or 90 and a state: no status word */
+        words(out, " -> ");
+        hex(out, response);
         return;
     }
     const uint16_t sw = scrip_get_be16(response.at + response.len - 2);
@@ -256,7 +261,7 @@ static void tell_answer(struct scrip_buf *out, uint8_t ins, struct scrip_bytes r
     }
     if (data.len != 0) {
         words(out, ": ");
-        (ins == 0xB0 ? block_or_value : hex)(out, data);
+        (cmd->ins == 0xB0 ? block_or_value : hex)(out, data);
     }
 }
 
@@ -279,7 +284,7 @@ size_t scrip_pcsc_explain(struct scrip_bytes command, struct scrip_bytes respons
         words(&out, "no APDU: ");
         hex(&out, scrip_bytes(shown, len));
     }
-    tell_answer(&out, apdu.ins, response);
+    tell_answer(&out, &apdu, response);
     text[out.len] = '\0';
     return out.len;
 }

@@ -81,6 +81,7 @@ static enum scrip_status authenticate(struct scrip_pcsc *pcsc, struct answer *an
     if (refusal != SCRIP_PCSC_OK) {
         return refuse(answer, refusal);
     }
+    SCRIP_TRY(pcsc_select(pcsc)); /* which may give it another random UID */
     memcpy(command + 2, pcsc->keys[slot], sizeof pcsc->keys[0]);
     memcpy(command + 8, pcsc->target.uid + pcsc->target.uid_len - 4, 4); /* of a long UID, the end */
     pcsc->authenticated = false;

@@ -52,6 +52,14 @@ static void commands_and_answers_are_told_in_words(void **state)
         {"FF12345602AABB", "6D00", "reader: command 123456 AABB -> not known to the reader (6D00)"},
         {"FF82000006A0", "6700", "reader: no APDU: FF8200000000 -> of a wrong length (6700)"},
         {"FFCA000000", "6985", "reader: UID -> status (6985)"},
+        {"FF00400D0401010101", "9001", "reader: lamps or settings -> 9001"},
+        {"FF88000460", "6700", "reader: authenticate, of a wrong length -> of a wrong length (6700)"},
+        {"FFF0000405C001000000", "6700", "reader: change a value, of a wrong length -> of a wrong length (6700)"},
+        {"FFD7000403010203", "6700", "reader: write block 4: 010203 -> of a wrong length (6700)"},
+        {"FFC20002048F020003", "C003009000 8F01089000",
+         "reader: switch the protocol: 8F020003 -> OK: C0030090008F0108"},
+        {"FFC200030180", "C003016A809000", "reader: objects: 80 -> OK: C003016A80"},
+        {"FF00480000", "41435231323255323037", "reader: the reader's name -> 41435231323255323037"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         char text[200];

@@ -322,6 +322,21 @@ static void how_the_chip_fails_is_told(void **state)
     }
 }
 
+static void a_chip_that_cannot_be_reached_fails_the_command(void **state)
+{
+    (void)state;
+    static const enum scrip_status failures[] = {SCRIP_E_LINK, SCRIP_E_SPACE};
+    static const uint8_t command[] = {0xFF, 0, 0, 0, 2, 0xD4, 0x02};
+    for (size_t i = 0; i < 2; i++) {
+        struct bench b = {0};
+        struct scrip_buf out = SCRIP_BUF_OF(b.at);
+        given_chip(&b);
+        b.fake.answers = failures[i];
+        assert_status(scrip_pcsc_apdu(&b.pcsc, SCRIP_BYTES_OF(command), &out), failures[i]);
+        assert_int_equal(out.len, 0);
+    }
+}
+
 static void after_the_chip_the_card_is_selected_again(void **state)
 {
     (void)state;
@@ -364,6 +379,7 @@ int main(void)
         cmocka_unit_test(a_card_that_is_not_found_again_has_not_answered),
         cmocka_unit_test(commands_pass_to_the_chip),
         cmocka_unit_test(how_the_chip_fails_is_told),
+        cmocka_unit_test(a_chip_that_cannot_be_reached_fails_the_command),
         cmocka_unit_test(after_the_chip_the_card_is_selected_again),
         cmocka_unit_test(lamps_and_settings_are_kept),
     };
