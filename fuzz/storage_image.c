@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {.family = SCRIP_VCARD_OTP, .uid_len = 4, .uid = {0x11, 0x22, 0x33, 0x44}},
     };
     struct scrip_nv_memory memory;
+    struct scrip_random_seeded seeded;
     struct scrip_vcard *card = NULL;
     struct scrip_link *link = NULL;
     if (size == 0) {
@@ -81,8 +82,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     const struct scrip_nv nv = scrip_nv_memory(&memory);
-    if (scrip_vcard_open_nv(&nv, identity, true, NULL, &card) != SCRIP_OK ||
-        scrip_link_to_card(card, true, &link) != SCRIP_OK) {
+    scrip_random_seeded_init(&seeded, 1);
+    const struct scrip_random random = scrip_random_seeded(&seeded);
+    const struct scrip_vcard_host host = {.random = &random};
+    if (scrip_vcard_open_nv(&nv, identity, true, &host, &card) != SCRIP_OK ||
+        scrip_link_to_card_seeded(card, true, &random, &link) != SCRIP_OK) {
         abort();
     }
     patch(&memory, data + 1, size - 1);

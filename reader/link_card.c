@@ -140,7 +140,7 @@ static void close_link(struct scrip_link *link)
 }
 
 /* The reader before the card. */
-static enum scrip_status reader_open(struct link_card *self)
+static enum scrip_status reader_open(struct link_card *self, const struct scrip_random *random)
 {
     static const struct scrip_coupler_ops direct = {.find = direct_find,
                                                     .again = direct_again,
@@ -153,7 +153,7 @@ static enum scrip_status reader_open(struct link_card *self)
         scrip_pcsc_init(&self->reader, &self->direct);
         return SCRIP_OK;
     }
-    self->random = scrip_random_system();
+    self->random = random != NULL ? *random : scrip_random_system();
     scrip_field_init(&self->field);
     SCRIP_TRY(scrip_field_add(&self->field, scrip_vcard_picc(self->card)));
     scrip_coupler_field_init(&self->coupler, &self->field, &self->random);
@@ -161,7 +161,8 @@ static enum scrip_status reader_open(struct link_card *self)
     return SCRIP_OK;
 }
 
-enum scrip_status scrip_link_to_card(struct scrip_vcard *card, bool owned, struct scrip_link **link)
+enum scrip_status scrip_link_to_card_seeded(struct scrip_vcard *card, bool owned, const struct scrip_random *random,
+                                            struct scrip_link **link)
 {
     static const struct scrip_link_ops ops = {
         .connect = connect, .transmit = transmit, .disconnect = disconnect, .close = close_link};
@@ -169,7 +170,7 @@ enum scrip_status scrip_link_to_card(struct scrip_vcard *card, bool owned, struc
     enum scrip_status status = SCRIP_E_MEMORY;
     if (self != NULL) {
         *self = (struct link_card){.link = {.ops = &ops}, .card = card, .owned = owned};
-        status = reader_open(self);
+        status = reader_open(self, random);
     }
     if (status != SCRIP_OK) {
         if (owned) {
@@ -180,4 +181,9 @@ enum scrip_status scrip_link_to_card(struct scrip_vcard *card, bool owned, struc
     }
     *link = &self->link;
     return SCRIP_OK;
+}
+
+enum scrip_status scrip_link_to_card(struct scrip_vcard *card, bool owned, struct scrip_link **link)
+{
+    return scrip_link_to_card_seeded(card, owned, NULL, link);
 }

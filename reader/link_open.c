@@ -175,6 +175,7 @@ static enum scrip_status open_card(const char *target, struct world *world, stru
 {
     char text[SCRIP_VCARD_ERROR_MAX] = "";
     const char *rest = NULL;
+    const struct scrip_vcard_host *host = world->given != NULL ? world->given->card : NULL;
     struct scrip_vcard *card = NULL;
     char *path = field_take(target, &rest);
     if (path == NULL) {
@@ -184,12 +185,12 @@ static enum scrip_status open_card(const char *target, struct world *world, stru
     if (rest != NULL || *path == '\0') {
         (void)open_fail(error, status, "card: needs one file name; write a colon in it twice");
     } else {
-        status = scrip_vcard_open(path, world->given != NULL ? world->given->card : NULL, &card, text);
+        status = scrip_vcard_open(path, host, &card, text);
         (void)(status != SCRIP_OK ? open_fail(error, status, "%s", text) : status);
     }
     free(path);
     if (status == SCRIP_OK) {
-        status = scrip_link_to_card(card, true, link);
+        status = scrip_link_to_card_seeded(card, true, host != NULL ? host->random : NULL, link);
     }
     return status;
 }

@@ -27,7 +27,7 @@
 
 /** What a link may be given from outside. All may be NULL: the system's. Borrowed as long as the link lives. */
 struct scrip_link_world {
-    const struct scrip_vcard_host *card; /**< for card: */
+    const struct scrip_vcard_host *card; /**< for card:, its randomness also for the reader before it */
     const struct scrip_clock *clock;     /**< time stamps of trace: */
 };
 
@@ -39,8 +39,15 @@ struct scrip_link_world {
 enum scrip_status scrip_link_open(const char *spec, const struct scrip_link_world *world, struct scrip_link **link,
                                   char error[SCRIP_LINK_ERROR_MAX]);
 
-/** A link to an open virtual card. @param owned close the card with the link @return SCRIP_E_MEMORY */
+/** A link to an open virtual card. A storage card lies before a reader in software, which answers the pseudo-APDUs of
+ *  pcsc.h for it; a card of part 4 is spoken to directly, and its reader tells UID and ATS (FF CA).
+ *  @param owned close the card with the link @return SCRIP_E_MEMORY */
 enum scrip_status scrip_link_to_card(struct scrip_vcard *card, bool owned, struct scrip_link **link);
+
+/** The same with random numbers of the reader, which it needs to authenticate to a storage card: a run can be repeated.
+ *  @param random borrowed; NULL: the system's */
+enum scrip_status scrip_link_to_card_seeded(struct scrip_vcard *card, bool owned, const struct scrip_random *random,
+                                            struct scrip_link **link);
 
 /** Wrap a link so that it writes a capture. Owns `inner` if it succeeds.
  *  @return SCRIP_OK; SCRIP_E_IO; SCRIP_E_MEMORY */

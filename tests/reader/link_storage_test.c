@@ -135,6 +135,29 @@ static void every_storage_card_has_its_atr(void **state)
     }
 }
 
+static enum scrip_status count_fill(void *ctx, uint8_t *dst, size_t len)
+{
+    *(size_t *)ctx += len;
+    memset(dst, 0x5A, len);
+    return SCRIP_OK;
+}
+
+static void the_reader_draws_its_random_numbers_where_it_is_told(void **state)
+{
+    (void)state;
+    size_t drawn = 0;
+    const struct scrip_random random = {.ctx = &drawn, .fill = count_fill};
+    struct bench *bench = given(&CLASSIC);
+    scrip_link_close(bench->link);
+    assert_ok(scrip_vcard_open_nv(&bench->nv, &CLASSIC, false, NULL, &bench->card));
+    assert_ok(scrip_link_to_card_seeded(bench->card, true, &random, &bench->link));
+    assert_ok(scrip_link_connect(bench->link, 0, &bench->info));
+    says(bench, LOAD_FACTORY_KEY, "9000");
+    says(bench, AUTHENTICATE_4, "9000");
+    assert_int_equal(drawn, 4); /* nR; the card's own numbers come from its host */
+    finish(bench);
+}
+
 /* The reader's own commands never reach a card of part 4, which is spoken to directly. */
 static void the_reader_tells_the_uid_of_a_desfire(void **state)
 {
@@ -163,6 +186,7 @@ int main(void)
         cmocka_unit_test(a_torn_write_is_not_answered_and_the_next_tap_goes_on),
         cmocka_unit_test(a_storage_card_that_does_not_start_is_no_card),
         cmocka_unit_test(every_storage_card_has_its_atr),
+        cmocka_unit_test(the_reader_draws_its_random_numbers_where_it_is_told),
         cmocka_unit_test(the_reader_tells_the_uid_of_a_desfire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
