@@ -145,16 +145,20 @@ static enum scrip_status change(struct reader *reader, const struct change *chan
 
 /* ---- What reading and writing can stand in for ------------------------------------------------------------------- */
 
-/* A value block, or why there is none. */
-static enum scrip_status value_read(struct reader *reader, uint8_t block, int32_t *value, uint8_t *address,
-                                    uint16_t *sw)
+/* What a block holds as a value. */
+struct held {
+    bool is_value;
+    int32_t value;
+    uint8_t address;
+};
+
+static enum scrip_status block_read(struct reader *reader, uint8_t block, struct held *held, uint16_t *sw)
 {
     const uint8_t command[] = {0xFF, 0xB0, 0x00, block, BLOCK};
+    *held = (struct held){0};
     SCRIP_TRY(ask(reader, command, sizeof command, sw));
-    if (*sw == SCRIP_PCSC_OK &&
-        (reader->said.len != BLOCK || scrip_classic_value_get(reader->room, value, address) != SCRIP_OK)) {
-        *sw = SCRIP_PCSC_FAILED;
-    }
+    held->is_value = *sw == SCRIP_PCSC_OK && reader->said.len == BLOCK &&
+                     scrip_classic_value_get(reader->room, &held->value, &held->address) == SCRIP_OK;
     return SCRIP_OK;
 }
 
@@ -165,12 +169,33 @@ static enum scrip_status value_write(struct reader *reader, uint8_t block, int32
     return ask(reader, command, sizeof command, sw);
 }
 
+/* The target becomes what the source is: by the difference where it is a value block already, which takes the right
+ * that restoring would take and can be torn no worse; else by writing it. */
+static enum scrip_status make_equal(struct reader *reader, const struct held *source, const struct held *target,
+                                    uint8_t block, uint16_t *sw)
+{
+    const int64_t more = (int64_t)source->value - target->value;
+    if (!target->is_value || target->address != source->address || more > INT32_MAX || more < -INT32_MAX) {
+        return value_write(reader, block, source->value, source->address, sw);
+    }
+    const struct change difference = {
+        .increment = more > 0, .block = block, .value = (uint32_t)(more > 0 ? more : -more)};
+    return more != 0 ? change(reader, &difference, sw) : SCRIP_OK;
+}
+
 static enum scrip_status restore(struct reader *reader, uint8_t source, uint8_t target, uint16_t *sw)
 {
-    int32_t value = 0;
-    uint8_t address = 0;
-    SCRIP_TRY(value_read(reader, source, &value, &address, sw));
-    return *sw == SCRIP_PCSC_OK ? value_write(reader, target, value, address, sw) : SCRIP_OK;
+    struct held from;
+    struct held to;
+    SCRIP_TRY(block_read(reader, source, &from, sw));
+    if (*sw == SCRIP_PCSC_OK && !from.is_value) {
+        *sw = SCRIP_PCSC_FAILED;
+    }
+    if (*sw != SCRIP_PCSC_OK) {
+        return SCRIP_OK;
+    }
+    SCRIP_TRY(block_read(reader, target, &to, sw));
+    return *sw == SCRIP_PCSC_OK ? make_equal(reader, &from, &to, target, sw) : SCRIP_OK;
 }
 
 /* As the reader itself, unless it does not know how; then never again. */
@@ -232,10 +257,10 @@ static enum scrip_status do_read(struct reader *reader, struct scrip_bytes capdu
     uint16_t sw = 0;
     SCRIP_TRY(native(reader, capdu, &reader->dialect->no_read, &sw));
     if (reader->dialect->no_read) {
-        int32_t value = 0;
-        uint8_t address = 0;
-        SCRIP_TRY(value_read(reader, capdu.at[3], &value, &address, &sw));
-        scrip_put_be32(reader->room, (uint32_t)value);
+        struct held held;
+        SCRIP_TRY(block_read(reader, capdu.at[3], &held, &sw));
+        sw = sw == SCRIP_PCSC_OK && !held.is_value ? SCRIP_PCSC_FAILED : sw;
+        scrip_put_be32(reader->room, (uint32_t)held.value);
         reader->said.len = 4;
     }
     return answer(rapdu, scrip_buf_bytes(&reader->said), sw);

@@ -5,9 +5,10 @@
  * dialects of PC/SC 2.02, Identiv and Omnikey, in that order, and the one that it knows is remembered. Only a status
  * word that says "not carried out" leads to another attempt: what may have been executed is never repeated.
  *
- * What a reader has in no dialect is made of reading and writing: restore (the value block is read and written to its
- * target, with the address of its source, as the chip does it; so the right to write is needed in place of the right
- * to restore, and a torn write can harm the target), store, and reading a value. */
+ * What a reader has in no dialect is made of what it has. Restore: both blocks are read; a target that is a value block
+ * of the same address is incremented or decremented by the difference (so giving it more takes the right to increment),
+ * any other is written as a value block with the address of its source, as the chip would do it. Store: writing.
+ * Reading a value: reading the block. */
 #ifndef READER_PCSC_DIALECT_H
 #define READER_PCSC_DIALECT_H
 

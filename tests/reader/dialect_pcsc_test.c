@@ -187,18 +187,53 @@ static void a_reader_that_has_none_says_so(void **state)
     assert_int_equal(value_of(&s), 1000);
 }
 
-static void restore_is_made_of_reading_and_writing(void **state)
+static void restore_makes_the_target_equal_by_the_difference(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t target;
+        const char *log;
+    } table[] = {
+        {900, "FFB0000510 FFB0000610 FFF0000606C10664000000"},
+        {1100, "FFB0000510 FFB0000610 FFF0000606C00664000000"},
+        {1000, "FFB0000510 FFB0000610"}, /* nothing to do */
+        {-1, "FFB0000510 FFB0000610 FFF0000606C106E9030000"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct stage s;
+        given(&s, "F0 ", "6D00");
+        s.dialect = (struct pcsc_dialect){.change = 3, .no_restore = true};
+        scrip_classic_value_put(table[i].target, 5, s.bench.fake.block[6]);
+        assert_hex(say(&s, RESTORE), "9000");
+        assert_string_equal(s.log, table[i].log);
+    }
+}
+
+static void restore_writes_a_target_that_is_no_such_value_block(void **state)
 {
     (void)state;
     struct stage s;
     given(&s, "F0 ", "6D00");
     assert_hex(say(&s, RESTORE), "9000");
-    assert_string_equal(s.log, "FFD70005020306 FFB0000510 FFD6000610E803000017FCFFFFE803000005FA05FA");
+    assert_string_equal(s.log, "FFD70005020306 FFB0000510 FFB0000610 FFD6000610E803000017FCFFFFE803000005FA05FA");
+    scrip_classic_value_put(7, 6, s.bench.fake.block[6]); /* of another address */
     assert_hex(say(&s, RESTORE), "9000");
-    assert_string_equal(s.log, "FFB0000510 FFD6000610E803000017FCFFFFE803000005FA05FA"); /* remembered */
+    assert_string_equal(s.log, "FFB0000510 FFB0000610 FFD6000610E803000017FCFFFFE803000005FA05FA"); /* remembered */
+    scrip_classic_value_put(INT32_MIN, 5, s.bench.fake.block[6]); /* further away than a difference can say */
+    assert_hex(say(&s, RESTORE), "9000");
+    assert_string_equal(s.log, "FFB0000510 FFB0000610 FFD6000610E803000017FCFFFFE803000005FA05FA");
+}
+
+static void restore_is_refused_as_the_reader_would(void **state)
+{
+    (void)state;
+    struct stage s;
+    given(&s, "F0 ", "6D00");
+    s.dialect = (struct pcsc_dialect){.change = 3, .no_restore = true};
     assert_hex(say(&s, "FFD7000402 03 06"), "6300"); /* its source is no value block */
     assert_string_equal(s.log, "FFB0000410");
     assert_hex(say(&s, "FFD7000802 03 06"), "6982");
+    assert_hex(say(&s, "FFD7000502 03 08"), "6982");
 }
 
 static void a_native_restore_is_left_to_the_reader(void **state)
@@ -280,7 +315,9 @@ int main(void)
         cmocka_unit_test(what_may_have_been_carried_out_is_not_tried_again),
         cmocka_unit_test(an_object_that_is_not_known_leads_on),
         cmocka_unit_test(a_reader_that_has_none_says_so),
-        cmocka_unit_test(restore_is_made_of_reading_and_writing),
+        cmocka_unit_test(restore_makes_the_target_equal_by_the_difference),
+        cmocka_unit_test(restore_writes_a_target_that_is_no_such_value_block),
+        cmocka_unit_test(restore_is_refused_as_the_reader_would),
         cmocka_unit_test(a_native_restore_is_left_to_the_reader),
         cmocka_unit_test(values_are_stored_and_read_without_help),
         cmocka_unit_test(everything_else_passes_as_it_is),
