@@ -6,6 +6,7 @@
 #include "crypto.h"
 #include "debit.h"
 #include "load.h"
+#include "nfc.h"
 #include "rows.h"
 #include "yard.h"
 
@@ -25,6 +26,7 @@ enum {
     SINGLE_64,
     SINGLE_16,
     TAIL,
+    NFC,
     FIGURES,
 };
 
@@ -58,6 +60,10 @@ static struct bench_figure figures[FIGURES] = {
               .yard_is = "us, median fdatasync of a preallocated file",
               .demanded = 12,
               .aimed = 8},
+    [NFC] = {.name = "1K over the PN532 model / libnfc's sleep",
+             .ours_is = "s of nfc-mfclassic reading a whole card, the program's start included",
+             .yard_is = "s that libnfc sleeps when it opens the line",
+             .demanded = 1.2},
 };
 
 /* ---- in process ---- */
@@ -97,6 +103,24 @@ static void measure_field(const struct bench_options *options, struct fleet *fle
     bench_note(options, "  APDUs in the field", apdus, "");
     scrip_server_free(server);
     scrip_ledger_close(ledger);
+}
+
+static void measure_nfc(const struct bench_options *options)
+{
+    double opening[BENCH_ROUNDS_MAX];
+    struct nfc *nfc = nfc_start(options);
+    if (nfc == NULL) {
+        figures[NFC].not_applicable = "libnfc's programs are not installed";
+        return;
+    }
+    (void)nfc_read_s(nfc);
+    for (size_t i = 0; i < options->rounds; i++) {
+        opening[i] = nfc_open_s(nfc);
+        bench_figure_add(&figures[NFC], nfc_read_s(nfc), NFC_SLEEP_S);
+    }
+    bench_note(options, "a libnfc program that opens the reader and closes it", bench_median(opening, options->rounds),
+               "s");
+    nfc_stop(nfc);
 }
 
 /* ---- the server ---- */
@@ -213,6 +237,7 @@ int main(int argc, char **argv)
     measure_field(&options, &fleet);
     measure_server(&options, &fleet);
     measure_crypto(&options, &fleet);
+    measure_nfc(&options);
     fleet_free(&fleet);
     for (size_t i = 0; i < FIGURES; i++) {
         report[i] = &figures[i];
