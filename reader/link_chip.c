@@ -25,12 +25,23 @@ static enum scrip_status chip_failed(struct link_chip *self, enum scrip_status s
     }
 }
 
+static enum scrip_status device_open(struct link_chip *self, char *error)
+{
+    return linux_bus_open(&self->bus, self->path, self->speed, self->kind->i2c_address, error);
+}
+
+/* A device that fails may have been pulled out, and be another one by now: it is opened anew, once. */
 static enum scrip_status begin(struct link_chip *self, char *error)
 {
     if (self->begun) {
         return SCRIP_OK;
     }
-    const enum scrip_status status = self->kind->begin(self);
+    enum scrip_status status = self->kind->begin(self);
+    if (status == SCRIP_E_LINK) {
+        linux_bus_close(&self->bus);
+        SCRIP_TRY(device_open(self, error));
+        status = self->kind->begin(self);
+    }
     self->begun = status == SCRIP_OK;
     return self->begun ? SCRIP_OK : chip_failed(self, status, error);
 }
@@ -146,12 +157,13 @@ static enum scrip_status bind(struct link_chip *self, char *error)
     return SCRIP_OK;
 }
 
-static enum scrip_status device_open(struct link_chip *self, const char *target, char *error)
+static enum scrip_status target_open(struct link_chip *self, const char *target, char *error)
 {
-    uint32_t speed = 0;
-    SCRIP_TRY(target_parse(self->kind, target, self->path, sizeof self->path, &speed, error));
-    const uint32_t usual = linux_bus_kind(self->path) == LINUX_BUS_SPI ? self->kind->spi_hz : self->kind->baud;
-    return linux_bus_open(&self->bus, self->path, speed != 0 ? speed : usual, self->kind->i2c_address, error);
+    SCRIP_TRY(target_parse(self->kind, target, self->path, sizeof self->path, &self->speed, error));
+    if (self->speed == 0) {
+        self->speed = linux_bus_kind(self->path) == LINUX_BUS_SPI ? self->kind->spi_hz : self->kind->baud;
+    }
+    return device_open(self, error);
 }
 
 enum scrip_status link_chip_open(const struct link_chip_kind *kind, const char *target, struct scrip_link **link,
@@ -166,7 +178,7 @@ enum scrip_status link_chip_open(const struct link_chip_kind *kind, const char *
         return SCRIP_E_MEMORY;
     }
     *self = (struct link_chip){.link = {.ops = &ops}, .kind = kind, .bus = {.fd = -1}};
-    enum scrip_status status = device_open(self, target, said);
+    enum scrip_status status = target_open(self, target, said);
     status = status == SCRIP_OK ? bind(self, said) : status;
     status = status == SCRIP_OK ? begin(self, said) : status;
     if (status != SCRIP_OK) {

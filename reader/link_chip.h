@@ -28,6 +28,7 @@ struct link_chip {
     struct scrip_link link;
     const struct link_chip_kind *kind;
     struct linux_bus bus;
+    uint32_t speed; /* that the device is opened with */
     bool begun;
     bool powered;
     struct scrip_coupler *coupler;

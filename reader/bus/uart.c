@@ -85,9 +85,7 @@ static enum scrip_status uart_write(void *ctx, struct scrip_bytes bytes)
         const ssize_t n = write(bus->fd, bytes.at, bytes.len);
         if (n > 0) {
             bytes = scrip_bytes_from(bytes, (size_t)n);
-        } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            return SCRIP_E_LINK;
-        } else if (ready(bus->fd, POLLOUT, deadline) != SCRIP_OK) {
+        } else if ((n < 0 && errno != EAGAIN && errno != EINTR) || ready(bus->fd, POLLOUT, deadline) != SCRIP_OK) {
             return SCRIP_E_LINK;
         }
     }

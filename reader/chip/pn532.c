@@ -118,6 +118,17 @@ static enum scrip_status power(struct scrip_coupler *coupler, bool on)
     return SCRIP_OK;
 }
 
+/* What `raw` left in the registers would garble what the chip does by itself. */
+static enum scrip_status bare_end(struct scrip_pn532 *pn532)
+{
+    static const uint8_t own[] = {0x63, 0x02, 0x80, 0x63, 0x03, 0x80, 0x63, 0x0D, 0x00, 0x63, 0x3D, 0x00};
+    if (pn532->bare && tell(pn532, WRITE_REGISTER, own, sizeof own) != SCRIP_OK) {
+        return SCRIP_E_LINK;
+    }
+    pn532->bare = false;
+    return SCRIP_OK;
+}
+
 /* NbTg Tg ATQA(2, high byte first) SAK length UID [ATS]. */
 static enum scrip_status target_get(struct scrip_bytes answer, struct scrip_target *target)
 {
@@ -153,7 +164,7 @@ static enum scrip_status list(struct scrip_pn532 *pn532, struct scrip_bytes uid,
     static const uint8_t one_type_a[] = {0x01, 0x00};
     struct scrip_bytes answer;
     pn532->listed = false;
-    pn532->bare = false; /* the chip sets its registers up itself */
+    SCRIP_TRY(bare_end(pn532));
     if (pn532_converse(pn532, IN_LIST_PASSIVE_TARGET, SCRIP_BYTES_OF(one_type_a), uid, &answer, LIST_MS) != SCRIP_OK) {
         return SCRIP_E_LINK;
     }
@@ -215,17 +226,6 @@ static enum scrip_status again(struct scrip_coupler *coupler)
 }
 
 /* ---- Talking to it ----------------------------------------------------------------------------------------------- */
-
-/* What `raw` left in the registers would garble what the chip does by itself. */
-static enum scrip_status bare_end(struct scrip_pn532 *pn532)
-{
-    static const uint8_t own[] = {0x63, 0x02, 0x80, 0x63, 0x03, 0x80, 0x63, 0x0D, 0x00, 0x63, 0x3D, 0x00};
-    if (pn532->bare && tell(pn532, WRITE_REGISTER, own, sizeof own) != SCRIP_OK) {
-        return SCRIP_E_LINK;
-    }
-    pn532->bare = false;
-    return SCRIP_OK;
-}
 
 /* One piece to the card, one from it. The status is taken off, and kept in pn532->status.
  * SCRIP_OK: look at the status; SCRIP_E_TORN: the chip does not say what the card did; SCRIP_E_LINK: nothing was sent.

@@ -35,6 +35,7 @@ static struct {
     uint8_t mode, bits;
     uint32_t speed;
     size_t transfers;
+    bool pulled; /* out, until it is opened again */
 } device = {.fd = -1};
 
 static bool is_device(const char *path)
@@ -51,15 +52,23 @@ int __wrap_open(const char *path, int flags, ...)
         errno = device.refuse_open;
         return -1;
     }
+    device.pulled = false;
     device.fd = memfd_create("device", MFD_CLOEXEC); /* a file of its own, as devices are locked */
     return device.fd;
 }
 
 static int transfer(const struct spi_ioc_transfer *t)
 {
-    const uint8_t *tx = (const uint8_t *)(uintptr_t)t->tx_buf;
-    uint8_t *rx = (uint8_t *)(uintptr_t)t->rx_buf;
+    const uintptr_t from = (uintptr_t)t->tx_buf, to = (uintptr_t)t->rx_buf;
+    const uint8_t *tx = NULL;
+    uint8_t *rx = NULL;
+    memcpy(&tx, &from, sizeof tx); /* addresses are numbers to the kernel */
+    memcpy(&rx, &to, sizeof rx);
     device.transfers++;
+    if (device.pulled) {
+        errno = ENODEV;
+        return -1;
+    }
     assert_int_equal(t->speed_hz, device.speed);
     assert_int_equal(t->bits_per_word, 8);
     if (device.table->reader == MFRC522_SPI) {
@@ -231,6 +240,23 @@ static void a_chip_that_stops_answering_is_begun_anew_with_the_next_card(void **
     assert_status(scrip_link_connect(link, 0, &info), SCRIP_E_LINK);
     assert_non_null(strstr(link->error, "set up"));
     t->transfer_fails = 0;
+    assert_ok(scrip_link_connect(link, 0, &info));
+    end_link(link);
+}
+
+static void a_device_pulled_out_and_put_back_is_opened_anew(void **state)
+{
+    (void)state;
+    struct scrip_link *link = given_link("pn532:/dev/spidev0.0", PN532_SPI);
+    struct scrip_card_info info;
+    lay_classic(device.table, "DEADBEEF", false);
+    assert_ok(scrip_link_connect(link, 0, &info));
+    device.pulled = true;
+    assert_status(scrip_link_connect(link, 0, &info), SCRIP_E_LINK);
+    device.refuse_open = ENOENT;
+    assert_status(scrip_link_connect(link, 0, &info), SCRIP_E_LINK);
+    assert_non_null(strstr(link->error, "no /dev/spidev0.0"));
+    device.refuse_open = 0;
     assert_ok(scrip_link_connect(link, 0, &info));
     end_link(link);
 }
@@ -469,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_pn532_on_i2c_is_a_reader),
         cmocka_unit_test(an_mfrc522_on_spi_is_a_reader),
         cmocka_unit_test(a_chip_that_stops_answering_is_begun_anew_with_the_next_card),
+        cmocka_unit_test(a_device_pulled_out_and_put_back_is_opened_anew),
         cmocka_unit_test(devices_that_do_not_open_say_what_to_do),
         cmocka_unit_test(chips_that_are_not_there_say_what_to_look_at),
         cmocka_unit_test(a_serial_line_carries_every_byte_unchanged_both_ways),
