@@ -16,6 +16,13 @@ int card_fail_file(struct tool *tool, enum scrip_status status, const char *erro
                                                   .detail = error});
 }
 
+int card_fail_text(struct tool *tool, enum scrip_status status, const char *what, const char *detail)
+{
+    const bool odd = status == SCRIP_E_LENGTH || status == SCRIP_E_UNSUPPORTED;
+    const enum scrip_status shown = status == SCRIP_E_NOT_FOUND ? SCRIP_E_IO : odd ? SCRIP_E_FORMAT : status;
+    return tool_fail(tool, &(struct tool_failure){.status = shown, .what = what, .detail = detail});
+}
+
 int card_connect(struct tool *tool, const char *path, const struct scrip_vcard_host *host, struct scrip_link **link,
                  struct scrip_card_info *info)
 {
@@ -220,14 +227,6 @@ void card_finding(void *ctx, enum scrip_lint_level level, const char *sentence)
     json_array_append_new(findings->list, json_pack("{s:s, s:s}", "level", names[level], "text", sentence));
 }
 
-static int lint_fail_read(struct tool *tool, enum scrip_status status, const char *error)
-{
-    return tool_fail(tool, &(struct tool_failure){.status = status == SCRIP_E_NOT_FOUND ? SCRIP_E_IO : status,
-                                                  .problem = TOOL_PROBLEM_FILE,
-                                                  .what = "reading the profile",
-                                                  .detail = error});
-}
-
 /* @param may_lack  there is something else to look at */
 static int lint_profile(struct tool *tool, const char *name, bool may_lack, struct card_findings *findings)
 {
@@ -239,7 +238,7 @@ static int lint_profile(struct tool *tool, const char *name, bool may_lack, stru
         return TOOL_OK;
     }
     if (read != SCRIP_OK) {
-        return lint_fail_read(tool, read, error);
+        return card_fail_text(tool, read, "reading the profile", error);
     }
     tool_say(tool, "%s: %s", profile.name, profile.about);
     return scrip_profile_lint(&profile, card_finding, findings) == SCRIP_OK
@@ -279,7 +278,10 @@ static int lint(struct tool *tool)
     card_findings_begin(&findings, tool);
     if (file && identity.profile[0] == '\0' && !classic) {
         snprintf(error, sizeof error, "%.200s: the card is not personalised", what);
-        return lint_fail_read(tool, SCRIP_E_STATE, error);
+        return tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_STATE,
+                                                      .problem = TOOL_PROBLEM_FILE,
+                                                      .what = "reading the profile",
+                                                      .detail = error});
     }
     int code = TOOL_OK;
     if (!file || identity.profile[0] != '\0') {

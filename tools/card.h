@@ -13,6 +13,9 @@
 /** A card file could not be opened. @return TOOL_FAILED */
 int card_fail_file(struct tool *tool, enum scrip_status status, const char *error);
 
+/** A profile or a dump could not be read: the layer is the file, whatever is wrong with it. @return TOOL_FAILED */
+int card_fail_text(struct tool *tool, enum scrip_status status, const char *what, const char *detail);
+
 /** Open a card file and power it before a reader. Says why when it fails.
  *  @param host  may be NULL
  *  @param link  receives the link, which owns the card; close it with scrip_link_close

@@ -9,12 +9,6 @@
 
 #define FORMATS "mfd proxmark flipper"
 
-static int fail_dump(struct tool *tool, enum scrip_status status, const char *path, const char *detail)
-{
-    return tool_fail(
-        tool, &(struct tool_failure){.status = status, .problem = TOOL_PROBLEM_FILE, .what = path, .detail = detail});
-}
-
 /* The format that --format names. @return false: it was not given */
 static bool format_given(const struct tool *tool, enum scrip_dump_format *format)
 {
@@ -60,16 +54,16 @@ static int dump_parse(struct tool *tool, const char *path, uint8_t *text, struct
     errno = 0;
     const size_t len = dump_load(path, text);
     if (len == SIZE_MAX) {
-        return fail_dump(tool, SCRIP_E_IO, path, strerror(errno));
+        return card_fail_text(tool, SCRIP_E_IO, path, strerror(errno));
     }
     const struct scrip_bytes bytes = scrip_bytes(text, len);
     if (!format_given(tool, &format) && scrip_dump_format_of_text(bytes, &format) != SCRIP_OK) {
-        return fail_dump(tool, SCRIP_E_FORMAT, path,
-                         "no dump that is known: 1024 or 4096 raw bytes, JSON of a Proxmark3, text of a Flipper");
+        return card_fail_text(tool, SCRIP_E_FORMAT, path,
+                              "no dump that is known: 1024 or 4096 raw bytes, JSON of a Proxmark3, text of a Flipper");
     }
     const enum scrip_status status = scrip_dump_read(format, bytes, dump, error);
     if (status != SCRIP_OK) {
-        return fail_dump(tool, status, path, error);
+        return card_fail_text(tool, status, path, error);
     }
     say_card(tool, tool_text(tool, "file"), dump, format);
     return TOOL_OK;
@@ -86,7 +80,7 @@ static int check_profile(struct tool *tool)
     }
     const enum scrip_status status = scrip_profile_load(name, &profile, error);
     if (status != SCRIP_OK) {
-        return fail_dump(tool, status == SCRIP_E_NOT_FOUND ? SCRIP_E_IO : status, "reading the profile", error);
+        return card_fail_text(tool, status, "reading the profile", error);
     }
     return profile.family == SCRIP_VCARD_CLASSIC
                ? TOOL_OK
@@ -192,7 +186,7 @@ static int file_write(struct tool *tool, const char *path, struct scrip_bytes te
     size_t done = 0;
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return fail_dump(tool, errno == EEXIST ? SCRIP_E_EXISTS : SCRIP_E_IO, path, strerror(errno));
+        return card_fail_text(tool, errno == EEXIST ? SCRIP_E_EXISTS : SCRIP_E_IO, path, strerror(errno));
     }
     while (done < text.len) {
         const ssize_t n = write(fd, text.at + done, text.len - done);
@@ -207,7 +201,7 @@ static int file_write(struct tool *tool, const char *path, struct scrip_bytes te
         return TOOL_OK;
     }
     unlink(path);
-    return fail_dump(tool, SCRIP_E_IO, path, strerror(why));
+    return card_fail_text(tool, SCRIP_E_IO, path, strerror(why));
 }
 
 static int export_to(struct tool *tool, const struct scrip_card_dump *dump, enum scrip_dump_format format)

@@ -215,9 +215,7 @@ static int make(struct tool *tool)
     }
     const enum scrip_status status = scrip_profile_load(tool_text(tool, "profile"), &profile, error);
     if (status != SCRIP_OK) {
-        return tool_fail(
-            tool, &(struct tool_failure){
-                      .status = status, .problem = TOOL_PROBLEM_FILE, .what = "reading the profile", .detail = error});
+        return card_fail_text(tool, status, "reading the profile", error);
     }
     const int code = fill_identity(tool, &profile, &identity);
     if (code != TOOL_OK) {

@@ -28,6 +28,11 @@ usage "a DESFire option on a storage card" "only for DESFire" \
     "$SCRIP" card new x.card --profile classic --blank --keep-pending
 usage "a storage option on a DESFire card" "only for storage" "$SCRIP" card new x.card --blank --genuine
 usage "a UID that begins like a cascade" "88 is no first byte" "$SCRIP" card new x.card --profile classic --blank --uid 88223344
+refused "a profile that is not there" 1 file "could not be read" "$SCRIP" card new x.card --profile nonsense --blank
+is "and where it was looked for is said" 1 "$(grep -c 'nonsense: there is no such profile' err)"
+printf '[card]\nfamily = classic\nsize = 2K\n' >wrong.profile
+refused "a wrong profile" 1 file "does not follow its format" "$SCRIP" card new x.card --profile ./wrong.profile --blank
+is "and its line is said" 1 "$(grep -c 'line 3: .*size' err)"
 is "what failed leaves no file" "" "$(ls x.card* 2>/dev/null)"
 
 # ---- shown
@@ -118,6 +123,7 @@ is "and its gaps are counted" 32 "$(jq .unknown_keys out)"
 is "an export overwrites nothing" 1 "$("$SCRIP" card export classic.card classic.nfc >/dev/null 2>&1; echo $?)"
 usage "a name without a format" "give --format" "$SCRIP" card export classic.card classic.txt
 head -c 1000 classic.mfd >cut.mfd
+refused "a dump that is not there" 1 file "could not be read" "$SCRIP" card import none.mfd x.card
 refused "a cut dump" 1 file "no dump that is known" "$SCRIP" card import cut.mfd x.card
 refused "a cut dump that is called one" 1 file "1024 or 4096" "$SCRIP" card import cut.mfd x.card --format mfd
 sed 's/^Block 7:.*/Block 7: 00/' bcd.nfc >damaged.nfc
