@@ -451,6 +451,7 @@ static void assert_goes_on(struct table *t)
 {
     struct classic *classic = &t->classics[0];
     t->wire.fault = WIRE_WHOLE;
+    t->wire.fault_to_host = t->wire.fault_to_chip = 0;
     t->wire.dead = false;
     t->wire.dies_after = 0;
     t->wire.heard_len = 0;
@@ -523,6 +524,20 @@ static void a_line_that_damages_a_byte_to_an_mfrc522_never_makes_a_wrong_answer(
     for (size_t at = 1; at <= to_chip; at++) {
         one_fault(MFRC522_UART, WIRE_LOSES, 0, 0, at);
         every_bit(MFRC522_UART, 0, at);
+    }
+}
+
+static void wires_that_turn_over_any_bit_of_an_mfrc522_never_make_a_wrong_answer(void **state)
+{
+    (void)state;
+    size_t to_host = 0, to_chip = 0;
+    count(MFRC522_SPI, &to_host, &to_chip);
+    assert_true(to_host > 300 && to_chip > 600);
+    for (size_t at = 1; at <= to_host; at++) {
+        every_bit(MFRC522_SPI, at, 0);
+    }
+    for (size_t at = 1; at <= to_chip; at++) {
+        every_bit(MFRC522_SPI, 0, at);
     }
 }
 
@@ -665,6 +680,7 @@ int main(void)
         cmocka_unit_test(raw_frames_reach_whatever_is_active),
         cmocka_unit_test(a_line_that_damages_a_byte_to_a_pn532_never_makes_a_wrong_answer),
         cmocka_unit_test(a_line_that_damages_a_byte_to_an_mfrc522_never_makes_a_wrong_answer),
+        cmocka_unit_test(wires_that_turn_over_any_bit_of_an_mfrc522_never_make_a_wrong_answer),
         cmocka_unit_test(a_bus_that_fails_at_any_transfer_is_torn_or_failed_never_done),
         cmocka_unit_test(an_mfrc522_that_is_not_there_is_said_to_be_missing),
         cmocka_unit_test(a_chip_left_in_the_middle_of_an_access_is_met_all_the_same),

@@ -164,7 +164,15 @@ static inline enum scrip_status mfrc522_spi(void *ctx, const uint8_t *tx, uint8_
     if (++t->transfers >= t->transfer_fails && t->transfer_fails != 0) {
         return SCRIP_E_LINK;
     }
-    scrip_mfrc522_model_spi(&t->mfrc522_model, tx, rx, len);
+    uint8_t out[128], in[128];
+    assert_true(len <= sizeof out);
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)(++t->wire.to_chip == t->wire.fault_to_chip ? tx[i] ^ t->wire.flip : tx[i]);
+    }
+    scrip_mfrc522_model_spi(&t->mfrc522_model, out, in, len);
+    for (size_t i = 0; i < len && rx != NULL; i++) {
+        rx[i] = (uint8_t)(++t->wire.to_host == t->wire.fault_to_host ? in[i] ^ t->wire.flip : in[i]);
+    }
     return SCRIP_OK;
 }
 
