@@ -153,7 +153,11 @@ static void tell_identiv(struct scrip_buf *out, const struct scrip_apdu *cmd)
 static void tell_omnikey(struct scrip_buf *out, const struct scrip_apdu *cmd)
 {
     uint8_t value[4] = {0};
-    memcpy(value, cmd->data.at, cmd->data.len < sizeof value ? cmd->data.len : sizeof value);
+    if (cmd->data.len == 0 || cmd->data.len > sizeof value) {
+        words(out, "change a value, of a wrong length");
+        return;
+    }
+    memcpy(value, cmd->data.at, cmd->data.len);
     tell_change(out, cmd->ins == 0xD4, cmd->p2, scrip_get_le32(value));
 }
 

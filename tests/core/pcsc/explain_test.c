@@ -53,6 +53,7 @@ static void commands_and_answers_are_told_in_words(void **state)
         {"FF82000006A0", "6700", "reader: no APDU: FF8200000000 -> of a wrong length (6700)"},
         {"FFCA000000", "6985", "reader: UID -> status (6985)"},
         {"FF00400D0401010101", "9001", "reader: lamps or settings -> 9001"},
+        {"FFD80004", "6700", "reader: change a value, of a wrong length -> of a wrong length (6700)"},
         {"FF88000460", "6700", "reader: authenticate, of a wrong length -> of a wrong length (6700)"},
         {"FFF0000405C001000000", "6700", "reader: change a value, of a wrong length -> of a wrong length (6700)"},
         {"FFD7000403010203", "6700", "reader: write block 4: 010203 -> of a wrong length (6700)"},
