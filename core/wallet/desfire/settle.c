@@ -18,6 +18,14 @@ static bool wanted(struct scrip_purse_job *job)
            (!job->request->skip_flush && !job_of(job)->tap.purse.smallest_debit);
 }
 
+/* Before the log of debits. A debit with nothing to settle asks for the balance later, with the change, and has no use
+ * for the top-up log, which takes longest on the air. */
+static unsigned reads(struct scrip_purse_job *job)
+{
+    const bool plain = job->operation == SCRIP_PURSE_DEBIT && !has_open_line(job);
+    return SCRIP_READ_TMAC | (plain ? 0U : SCRIP_READ_BALANCE | SCRIP_READ_TOPUPS);
+}
+
 enum scrip_status job_settle_ask(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
     struct job *j = job_of(job);
@@ -27,7 +35,7 @@ enum scrip_status job_settle_ask(struct scrip_purse_job *job, struct scrip_batch
     if (j->tap.purse.sm == SCRIP_DESFIRE_SM_EV1) { /* no commit of an older session may slip in after the reads */
         SCRIP_TRY(scrip_desfire_tap_flush(&j->tap, batch, (enum scrip_purse_role)j->role));
     }
-    return scrip_desfire_tap_read(&j->tap, batch, SCRIP_READ_BALANCE | SCRIP_READ_TMAC | SCRIP_READ_TOPUPS, 0);
+    return scrip_desfire_tap_read(&j->tap, batch, reads(job), 0);
 }
 
 /* Both roles may read both logs: see the profiles. */
