@@ -151,16 +151,20 @@ enum scrip_storage_verdict scrip_storage_judge(const struct scrip_journal_line *
 struct scrip_purse_request;
 struct scrip_purse_result;
 
-/** Settle the open lines of a card by its balance, proved this moment. Only the newest line of a card can be judged;
- *  older ones stay open. Counts result->settled; sets result->commit_open when a line stays open, and
- *  result->recovered, ->committed and ->sequence when one of them was found done that is what `operation` (enum
- *  scrip_purse_operation) asks for now: then the job is over, and accepted.
+/** Settle the open lines of a purse by its balance, proved this moment. Only the newest line of a purse can be judged;
+ *  older ones stay open. Lines of the card's other purses (by their profile number) are left alone. Counts
+ * result->settled; sets result->commit_open when a line stays open, and result->recovered, ->committed and ->sequence
+ * when one of them was found done that is what `operation` (enum scrip_purse_operation) asks for now: then the job is
+ * over, and accepted.
  *  @return SCRIP_OK; SCRIP_E_NV and others: the journal failed: change nothing */
 enum scrip_status scrip_storage_settle(const struct scrip_purse_request *request, unsigned operation,
                                        const uint8_t uid[7], int32_t balance, struct scrip_purse_result *result);
 
-/** Has this terminal's journal a credit of this card with the reference, confirmed or found? */
-bool scrip_storage_is_credited(const struct scrip_journal *journal, const uint8_t uid[7], uint32_t reference);
+/** Does this terminal's journal let an order be credited to this card?
+ *  @return SCRIP_OK; SCRIP_E_EXISTS: it was, confirmed or found; SCRIP_E_WAIT: it may have been: there is an intent
+ * that could not be settled, and the issuer must decide */
+enum scrip_status scrip_storage_may_credit(const struct scrip_journal *journal, const uint8_t uid[7],
+                                           uint32_t reference);
 
 /** Append the intent of a debit or credit; durable when this returns SCRIP_OK. Sets result->sequence and
  *  result->commit_open. @return as scrip_journal_append */
@@ -168,9 +172,11 @@ enum scrip_status scrip_storage_intend(const struct scrip_purse_request *request
                                        const uint8_t uid[7], int32_t balance, struct scrip_purse_result *result);
 
 /** The change was read back (done), or the old balance was, in a new authentication (not done): give the line of
- *  scrip_storage_intend its result, and clear result->commit_open. A journal that fails here leaves an intent, which
- *  the next visit settles. */
-void scrip_storage_conclude(const struct scrip_purse_request *request, bool done, struct scrip_purse_result *result);
+ *  scrip_storage_intend its result, and clear result->commit_open. If the journal fails here the line is an intent
+ *  still, which the next visit settles and may count for what is asked for then: so nothing may be handed out now.
+ *  @return as scrip_journal_settle; other than SCRIP_OK: `result` is untouched */
+enum scrip_status scrip_storage_conclude(const struct scrip_purse_request *request, bool done,
+                                         struct scrip_purse_result *result);
 
 /** Is this what a reader shows for a MIFARE Classic, or for a card that passes for one: the ATR of PC/SC part 3 with a
  *  card name of that family? */

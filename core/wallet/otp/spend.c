@@ -55,11 +55,12 @@ enum scrip_status otp_ask_debit(struct scrip_purse_job *job, struct scrip_batch 
                               : otp_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
 }
 
+/* It is on the card. What the journal could not keep is asked for again, and found then. */
 static enum scrip_status done(struct scrip_purse_job *job)
 {
-    scrip_storage_conclude(job->request, true, &job->result);
+    const enum scrip_status status = scrip_storage_conclude(job->request, true, &job->result);
     job->result.balance = otp_visit_of(job)->next;
-    return otp_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+    return otp_end(job, status == SCRIP_OK ? SCRIP_OUTCOME_ACCEPTED : SCRIP_OUTCOME_ASK_AGAIN, status);
 }
 
 enum scrip_status otp_take_debit(struct scrip_purse_job *job, const struct scrip_replies *replies)
@@ -101,7 +102,7 @@ static enum scrip_status not_done(struct scrip_purse_job *job)
         visit->stage = OTP_DEBIT;
         return SCRIP_OK;
     }
-    scrip_storage_conclude(job->request, false, &job->result);
+    (void)scrip_storage_conclude(job->request, false, &job->result); /* else an intent, for the next visit */
     return otp_result(job, card_said_no ? SCRIP_OUTCOME_DECLINED : SCRIP_OUTCOME_ASK_AGAIN,
                       why == SCRIP_E_CARD && visit->purse.unit == 0 ? SCRIP_E_UNIT : why);
 }

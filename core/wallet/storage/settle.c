@@ -6,8 +6,10 @@
  *   anything else           open       stays an intent: another terminal was there, the issuer must decide
  *
  * What the card holds then is also what another terminal could have left, by a change of just that amount in between.
- * Nothing on the card tells the two apart. A later line of the same card in this journal means that the older intent
- * was looked at before and could not be judged then; it is left alone, since now it could only be judged worse. */
+ * Nothing on the card tells the two apart. A later line of the same purse in this journal means that the older intent
+ * was looked at before and could not be judged then; it is left alone, since now it could only be judged worse.
+ *
+ * A credit whose intent cannot be judged may be on the card: its order waits for the issuer. */
 #include "storage.h"
 #include <string.h>
 
@@ -23,26 +25,24 @@ enum scrip_storage_verdict scrip_storage_judge(const struct scrip_journal_line *
     return balance == line->balance ? SCRIP_STORAGE_NOT_DONE : SCRIP_STORAGE_OPEN;
 }
 
-/* The newest line of a card with a property, at or before `from`. */
-static bool find_back(const struct scrip_journal *journal, const uint8_t uid[7], uint64_t from, uint64_t until,
-                      bool (*wanted)(const struct scrip_journal_line *line, uint32_t reference), uint32_t reference)
+/* The newest line of a card with a property, behind `until`. */
+static bool find_back(const struct scrip_journal *journal, const uint8_t uid[7], uint64_t until,
+                      bool (*wanted)(const struct scrip_journal_line *line, uint32_t what), uint32_t what)
 {
     struct scrip_journal_line line;
     const uint64_t first = scrip_journal_first(journal);
-    for (uint64_t at = from; at >= first && at > until && at > 0; at--) {
+    for (uint64_t at = journal->last; at >= first && at > until && at > 0; at--) {
         if (scrip_journal_get(journal, at, &line) == SCRIP_OK && memcmp(line.uid, uid, sizeof line.uid) == 0 &&
-            wanted(&line, reference)) {
+            wanted(&line, what)) {
             return true;
         }
     }
     return false;
 }
 
-static bool any_line(const struct scrip_journal_line *line, uint32_t reference)
+static bool is_of_profile(const struct scrip_journal_line *line, uint32_t profile)
 {
-    (void)line;
-    (void)reference;
-    return true;
+    return line->profile == profile;
 }
 
 static bool is_credit_of(const struct scrip_journal_line *line, uint32_t reference)
@@ -51,9 +51,18 @@ static bool is_credit_of(const struct scrip_journal_line *line, uint32_t referen
            (line->state == SCRIP_JOURNAL_CONFIRMED || line->state == SCRIP_JOURNAL_FOUND);
 }
 
-bool scrip_storage_is_credited(const struct scrip_journal *journal, const uint8_t uid[7], uint32_t reference)
+static bool is_intent_of(const struct scrip_journal_line *line, uint32_t reference)
 {
-    return find_back(journal, uid, journal->last, 0, is_credit_of, reference);
+    return line->kind == SCRIP_JOURNAL_CREDIT && line->reference == reference && line->state == SCRIP_JOURNAL_INTENT;
+}
+
+enum scrip_status scrip_storage_may_credit(const struct scrip_journal *journal, const uint8_t uid[7],
+                                           uint32_t reference)
+{
+    if (find_back(journal, uid, 0, is_credit_of, reference)) {
+        return SCRIP_E_EXISTS;
+    }
+    return find_back(journal, uid, 0, is_intent_of, reference) ? SCRIP_E_WAIT : SCRIP_OK;
 }
 
 /* Is the line the purchase, or the order, that is asked for now? Then it counts for it. */
@@ -71,7 +80,7 @@ static enum scrip_status settle_line(const struct scrip_purse_request *request, 
                                      const struct scrip_journal_line *line, int32_t balance,
                                      struct scrip_purse_result *result)
 {
-    const bool newest = !find_back(request->journal, line->uid, request->journal->last, line->sequence, any_line, 0);
+    const bool newest = !find_back(request->journal, line->uid, line->sequence, is_of_profile, line->profile);
     const enum scrip_storage_verdict verdict = newest ? scrip_storage_judge(line, balance) : SCRIP_STORAGE_OPEN;
     if (verdict == SCRIP_STORAGE_OPEN) {
         result->commit_open = true;
@@ -101,7 +110,9 @@ enum scrip_status scrip_storage_settle(const struct scrip_purse_request *request
             return SCRIP_OK;
         }
         SCRIP_TRY(status);
-        SCRIP_TRY(settle_line(request, operation, &line, balance, result));
+        if (line.profile == scrip_storage_profile_id(request->storage)) { /* else: another purse on the same card */
+            SCRIP_TRY(settle_line(request, operation, &line, balance, result));
+        }
         from = line.sequence - 1;
     }
     return SCRIP_OK;
@@ -127,10 +138,12 @@ enum scrip_status scrip_storage_intend(const struct scrip_purse_request *request
     return SCRIP_OK;
 }
 
-void scrip_storage_conclude(const struct scrip_purse_request *request, bool done, struct scrip_purse_result *result)
+enum scrip_status scrip_storage_conclude(const struct scrip_purse_request *request, bool done,
+                                         struct scrip_purse_result *result)
 {
-    (void)scrip_journal_settle(request->journal, result->sequence, done ? SCRIP_JOURNAL_CONFIRMED : SCRIP_JOURNAL_VOID,
-                               0, NULL);
+    SCRIP_TRY(scrip_journal_settle(request->journal, result->sequence,
+                                   done ? SCRIP_JOURNAL_CONFIRMED : SCRIP_JOURNAL_VOID, 0, NULL));
     result->committed = done;
     result->commit_open = false;
+    return SCRIP_OK;
 }

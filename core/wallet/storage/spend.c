@@ -21,8 +21,10 @@ static enum scrip_status begin_change(struct scrip_purse_job *job)
     const struct scrip_purse_request *request = job->request;
     const bool debit = job->operation == SCRIP_PURSE_DEBIT;
     const int64_t next = (int64_t)visit->value + (debit ? -(int64_t)request->amount : (int64_t)request->amount);
-    if (!debit && scrip_storage_is_credited(request->journal, visit->uid7, request->reference)) {
-        return refuse(job, SCRIP_E_EXISTS);
+    const enum scrip_status order =
+        debit ? SCRIP_OK : scrip_storage_may_credit(request->journal, visit->uid7, request->reference);
+    if (order != SCRIP_OK) {
+        return refuse(job, order);
     }
     if (debit && next < 0) {
         return refuse(job, SCRIP_E_FUNDS);
@@ -124,11 +126,12 @@ static bool took_block(struct scrip_purse_job *job, const struct scrip_replies *
     return true;
 }
 
+/* It is on the card. What the journal could not keep is asked for again, and found then. */
 static enum scrip_status done(struct scrip_purse_job *job)
 {
-    scrip_storage_conclude(job->request, true, &job->result);
+    const enum scrip_status status = scrip_storage_conclude(job->request, true, &job->result);
     job->result.balance = visit_of(job)->next;
-    return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+    return visit_end(job, status == SCRIP_OK ? SCRIP_OUTCOME_ACCEPTED : SCRIP_OUTCOME_ASK_AGAIN, status);
 }
 
 enum scrip_status spend_take_change(struct scrip_purse_job *job, const struct scrip_replies *replies)
@@ -176,7 +179,7 @@ static void not_done(struct scrip_purse_job *job)
 {
     const enum scrip_status why = job->result.failure.status;
     const bool card_said_no = why == SCRIP_E_CARD || why == SCRIP_E_UNSUPPORTED;
-    scrip_storage_conclude(job->request, false, &job->result);
+    (void)scrip_storage_conclude(job->request, false, &job->result); /* else an intent, for the next visit */
     job->result.balance = visit_of(job)->value;
     job->result.outcome = card_said_no ? SCRIP_OUTCOME_DECLINED : SCRIP_OUTCOME_ASK_AGAIN;
     job->result.status = why;

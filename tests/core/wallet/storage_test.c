@@ -473,6 +473,83 @@ static void another_terminal_in_between_leaves_the_intent_open(void **state)
     assert_int_equal(line.state, SCRIP_JOURNAL_INTENT);
 }
 
+/* The card has it, and the customer went on to spend some: the balance tells nothing any more. */
+static void an_order_that_may_be_on_the_card_is_not_credited_again(void **state)
+{
+    struct sb *b = &bench;
+    (void)state;
+    for (EACH_PURSE) {
+        sb_purse(b, PURSES[i], 1000);
+        b->cut_after = 5;
+        assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), SCRIP_E_TORN);
+        sb_power_back(b);
+        const struct scrip_journal till = b->journal;
+        const struct scrip_nv_memory till_memory = b->journal_memory;
+        b->journal_memory = (struct scrip_nv_memory){0};
+        sb_new_journal(b); /* another terminal */
+        assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, 200, 0));
+        scrip_nv_memory_free(&b->journal_memory);
+        b->journal_memory = till_memory;
+        b->journal = till;
+        sb_power_back(b);
+        assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), SCRIP_E_WAIT);
+        assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_DECLINED);
+        assert_true(b->job.result.commit_open);
+        assert_int_equal(sb_balance(b), 1300);
+        assert_ok(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 9)); /* another order is not held up */
+        assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), SCRIP_E_WAIT);
+        assert_int_equal(sb_balance(b), 1800);
+        sb_free(b);
+    }
+}
+
+static void two_purses_on_one_card_do_not_settle_each_other(void **state)
+{
+    struct sb *b = &bench;
+    struct scrip_journal_line line;
+    (void)state;
+    sb_purse(b, "classic", 1000);
+    const struct scrip_storage_purse classic = b->purse;
+    assert_ok(scrip_storage_purse_make("bcd+sector=2", &b->purse));
+    const struct scrip_storage_purse bcd = b->purse;
+    assert_ok(sb_tap(b, SCRIP_PURSE_PERSONALISE, 750, 0));
+    b->purse = classic;
+    b->cut_before = 5; /* 1000 - 250 is what the other purse holds */
+    assert_status(sb_tap(b, SCRIP_PURSE_DEBIT, 250, 0), SCRIP_E_TORN);
+    sb_power_back(b);
+    b->purse = bcd;
+    assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+    assert_false(b->job.result.recovered);
+    assert_int_equal(sb_balance(b), 500);
+    b->purse = classic;
+    assert_ok(sb_tap(b, SCRIP_PURSE_RECOVER, 0, 0)); /* nor does a line of the other purse hold this one up */
+    assert_ok(scrip_journal_get(&b->journal, 1, &line));
+    assert_int_equal(line.state, SCRIP_JOURNAL_VOID);
+    assert_int_equal(sb_balance(b), 1000);
+}
+
+/* An intent that is left behind would pay for the next purchase of that amount too. */
+static void what_the_journal_cannot_confirm_is_not_accepted_yet(void **state)
+{
+    enum { INTENT = 3 }; /* pages of a line before its result */
+    struct sb *b = &bench;
+    (void)state;
+    for (EACH_PURSE) {
+        sb_purse(b, PURSES[i], 1000);
+        scrip_nv_tear_after(&b->journal_tearing, INTENT + 1, SCRIP_TEAR_BEFORE);
+        assert_status(sb_tap(b, SCRIP_PURSE_DEBIT, 250, 0), SCRIP_E_NV);
+        assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_ASK_AGAIN);
+        assert_true(b->job.result.commit_open);
+        sb_power_back(b);
+        assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+        assert_true(b->job.result.recovered);
+        assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+        assert_false(b->job.result.recovered);
+        assert_int_equal(sb_balance(b), 500);
+        sb_free(b);
+    }
+}
+
 static void a_full_journal_stops_before_the_card_is_touched(void **state)
 {
     struct sb *b = &bench;
@@ -578,6 +655,9 @@ int main(void)
         TEST(a_debit_that_was_not_answered_is_found_and_not_taken_again),
         TEST(a_debit_that_did_not_happen_is_void_and_taken_now),
         TEST(another_terminal_in_between_leaves_the_intent_open),
+        TEST(an_order_that_may_be_on_the_card_is_not_credited_again),
+        TEST(two_purses_on_one_card_do_not_settle_each_other),
+        TEST(what_the_journal_cannot_confirm_is_not_accepted_yet),
         TEST(a_full_journal_stops_before_the_card_is_touched),
         TEST(purses_have_names_and_numbers),
         TEST(layouts_that_make_no_sense_are_refused),
