@@ -498,6 +498,56 @@ static void without_field_there_is_no_exchange(void **state)
     assert_int_equal(tag.a.state, SCRIP_PICC_OFF);
 }
 
+#define LOGIN  "40 01 60 05 FF FF FF FF FF FF DE AD BE EF"
+#define VALUE  "64 00 00 00 9B FF FF FF 64 00 00 00 05 FA 05 FA"
+#define RAISED "69 00 00 00 96 FF FF FF 69 00 00 00 05 FA 05 FA"
+#define EMPTY  "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
+
+/* Power lost at the one write of a command: the chip hears nothing, and after the field was off the card is back. */
+static void a_card_that_is_torn_is_silent_until_the_field_returns(void **state)
+{
+    static const struct {
+        const char *command, *read, *after;
+        enum scrip_tear how;
+    } rows[] = {
+        {"40 01 A0 06 " VALUE, "40 01 30 06", "41 00" EMPTY, SCRIP_TEAR_BEFORE},
+        {"40 01 A0 06 " VALUE, "40 01 30 06", "41 00" VALUE, SCRIP_TEAR_AFTER},
+        {"40 01 A0 06 " VALUE, "40 01 30 06", NULL, SCRIP_TEAR_HALF},
+        {"40 01 B0 05", "40 01 30 05", "41 00" VALUE, SCRIP_TEAR_BEFORE},
+        {"40 01 B0 05", "40 01 30 05", "41 00" RAISED, SCRIP_TEAR_AFTER},
+        {"40 01 B0 05", "40 01 30 05", NULL, SCRIP_TEAR_HALF},
+    };
+    static struct bench b;
+    static struct classic classic;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct scrip_nv_tearing tearing;
+        bench_begin(&b);
+        classic_init(&classic, "DEADBEEF", false);
+        classic.nv = scrip_nv_tearing(&tearing, classic.nv, 1);
+        bench_lay(&b, &classic.card.picc);
+        bench_open(&b);
+        assert_ok(bench_try(&b, "4A 01 00"));
+        bench_ask(&b, LOGIN, "41 00");
+        bench_ask(&b, "40 01 A0 05 " VALUE, "41 00");
+        bench_ask(&b, "40 01 C1 05 05 00 00 00", "41 00");
+        scrip_nv_tear_after(&tearing, 1, rows[i].how);
+        bench_ask(&b, rows[i].command, "41 01");
+        bench_ask(&b, rows[i].read, "41 01");
+        bench_ask(&b, "4A 01 00", "4B 00");
+        scrip_nv_power_up(&tearing);
+        bench_ask(&b, "32 01 00", "33");
+        bench_ask(&b, "4A 01 00", "4B 01 01 00 04 08 04 DE AD BE EF");
+        bench_ask(&b, LOGIN, "41 00");
+        assert_ok(bench_try(&b, rows[i].read));
+        assert_int_equal(b.answer_len, 18);
+        if (rows[i].after != NULL) {
+            assert_hex(scrip_bytes(b.answer, b.answer_len), rows[i].after);
+        }
+        classic_free(&classic);
+    }
+}
+
 static void no_key_stays_in_the_chip(void **state)
 {
     static struct bench b;
@@ -545,6 +595,7 @@ int main(void)
         cmocka_unit_test(raw_frames_go_as_the_registers_say),
         cmocka_unit_test(two_cards_collide_in_raw_frames),
         cmocka_unit_test(without_field_there_is_no_exchange),
+        cmocka_unit_test(a_card_that_is_torn_is_silent_until_the_field_returns),
         cmocka_unit_test(no_key_stays_in_the_chip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
