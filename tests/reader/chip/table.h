@@ -192,6 +192,15 @@ static inline void connect_mfrc522(struct table *t)
     t->coupler = &t->mfrc522.coupler;
 }
 
+/* The reader over the field of another bench. */
+static inline void over_field(struct table *t, struct scrip_field *field)
+{
+    t->wire.field = field;
+    scrip_pn532_model_init(&t->pn532_model, field, &t->random);
+    scrip_pn532_hsu_init(&t->line, &t->pn532_model);
+    scrip_mfrc522_model_init(&t->mfrc522_model, field, &t->random);
+}
+
 static inline struct table *given_table(enum reader reader)
 {
     static const enum wire_bus buses[] = {WIRE_HSU, WIRE_SPI, WIRE_I2C};
@@ -201,11 +210,8 @@ static inline struct table *given_table(enum reader reader)
     scrip_field_init(&t->field);
     scrip_random_seeded_init(&t->seeded, 7);
     t->random = scrip_random_seeded(&t->seeded);
-    t->wire.field = &t->field;
     t->out = SCRIP_BUF_OF(t->at);
-    scrip_pn532_model_init(&t->pn532_model, &t->field, &t->random);
-    scrip_pn532_hsu_init(&t->line, &t->pn532_model);
-    scrip_mfrc522_model_init(&t->mfrc522_model, &t->field, &t->random);
+    over_field(t, &t->field);
     if (reader < MFRC522_SPI) {
         t->wire.hear = pn532_hear;
         wire_connect(&t->wire, buses[reader], &t->pn532);
