@@ -249,7 +249,7 @@ static enum scrip_status reader_choose(struct link_pcsc *self, const char *targe
     } else if (strlen(name) >= sizeof self->reader) {
         status = open_fail(error, SCRIP_E_LINK, "the reader's name is too long");
     } else {
-        strcpy(self->reader, name);
+        memcpy(self->reader, name, strlen(name) + 1);
     }
     free(names);
     return status;

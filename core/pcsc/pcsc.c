@@ -221,7 +221,7 @@ static enum scrip_status pseudo_apdu(struct scrip_pcsc *pcsc, struct scrip_bytes
     }
     const struct row *row = row_find(&apdu, &sw);
     sw = row != NULL ? row_fits(pcsc, row) : sw;
-    if (sw != SCRIP_PCSC_OK) {
+    if (row == NULL || sw != SCRIP_PCSC_OK) {
         return sw_add(out, sw);
     }
     const uint32_t everything = apdu.extended ? 65536 : 256;
