@@ -83,7 +83,8 @@ const char *scrip_storage_kind_name(uint8_t kind);
 #define SCRIP_STORAGE_PROFILE_HARDENED 0x10U
 
 /** The number of a purse in journal lines: SCRIP_STORAGE_PROFILE, the kind in the low nibble,
- *  SCRIP_STORAGE_PROFILE_HARDENED where its access is that. Blocks and keys are not part of it. */
+ *  SCRIP_STORAGE_PROFILE_HARDENED where its access is that. Blocks and keys are not part of it.
+ *  There is no log on such a card: a line has no record, and its first byte is the sector of the purse. */
 uint8_t scrip_storage_profile_id(const struct scrip_storage_purse *purse);
 
 /** Is this the number of one? */
@@ -152,7 +153,7 @@ struct scrip_purse_request;
 struct scrip_purse_result;
 
 /** Settle the open lines of a purse by its balance, proved this moment. Only the newest line of a purse can be judged;
- *  older ones stay open. Lines of the card's other purses (by their profile number) are left alone. Counts
+ *  older ones stay open. Lines of the card's other purses (by profile number and sector) are left alone. Counts
  * result->settled; sets result->commit_open when a line stays open, and result->recovered, ->committed and ->sequence
  * when one of them was found done that is what `operation` (enum scrip_purse_operation) asks for now: then the job is
  * over, and accepted.

@@ -7,8 +7,7 @@
 #include "check.h"
 #include <scrip/classic_card.h>
 #include <scrip/cmac.h>
-#include <scrip/field.h>
-#include <scrip/mifare.h>
+#include <scrip/coupler_field.h>
 #include <scrip/pcsc.h>
 #include <scrip/posix.h>
 #include <scrip/wallet.h>
@@ -44,14 +43,11 @@ struct sb {
     struct scrip_random random;
     struct scrip_classic_card card;
     struct scrip_field field;
-    struct scrip_radio air; /* over `field`, with frames that get lost */
-    struct scrip_radio clear_air;
+    struct scrip_coupler_field coupler;
+    struct scrip_radio clear_air; /* what the coupler had, below the frames that get lost */
     unsigned frames;
     unsigned lose_frame;  /* this one does not reach the card */
     unsigned lose_answer; /* this one does, its answer is not heard */
-    struct scrip_mifare_soft soft;
-    struct scrip_coupler coupler;
-    struct scrip_target target;
     struct scrip_pcsc pcsc;
     bool connected;
     unsigned apdus;
@@ -159,64 +155,6 @@ static inline void sb_air_wait(void *ctx, uint32_t us)
     b->clear_air.wait(b->clear_air.ctx, us);
 }
 
-/* ---- the reader ---- */
-
-static inline struct sb *sb_of(struct scrip_coupler *coupler)
-{
-    return (struct sb *)(void *)((uint8_t *)coupler - offsetof(struct sb, coupler));
-}
-
-static inline enum scrip_status sb_find(struct scrip_coupler *coupler, uint32_t timeout_ms, struct scrip_target *target)
-{
-    struct sb *b = sb_of(coupler);
-    (void)timeout_ms;
-    SCRIP_TRY(b->soft.radio.power(b->soft.radio.ctx, false));
-    SCRIP_TRY(b->soft.radio.power(b->soft.radio.ctx, true));
-    const enum scrip_status status = scrip_pcd_find(&b->soft.radio, false, &b->target);
-    *target = b->target;
-    return status == SCRIP_OK ? SCRIP_OK : SCRIP_E_NO_CARD;
-}
-
-static inline enum scrip_status sb_again(struct scrip_coupler *coupler)
-{
-    struct sb *b = sb_of(coupler);
-    scrip_mifare_soft_drop(&b->soft);
-    return scrip_pcd_wake(&b->soft.radio, &b->target) == SCRIP_OK ? SCRIP_OK : SCRIP_E_NO_CARD;
-}
-
-static inline enum scrip_status sb_apdu(struct scrip_coupler *coupler, struct scrip_bytes command,
-                                        struct scrip_buf *response)
-{
-    (void)coupler;
-    (void)command;
-    (void)response;
-    return SCRIP_E_STATE;
-}
-
-static inline enum scrip_status sb_mifare(struct scrip_coupler *coupler, struct scrip_bytes command,
-                                          struct scrip_buf *response)
-{
-    struct sb *b = sb_of(coupler);
-    return scrip_mifare_exchange(&b->soft.radio, &b->soft.auth, command, response);
-}
-
-static inline enum scrip_status sb_raw(struct scrip_coupler *coupler, const struct scrip_coupler_raw *how,
-                                       struct scrip_bytes tx, struct scrip_buf *rx, uint8_t *last_bits)
-{
-    (void)coupler;
-    (void)how;
-    (void)tx;
-    (void)rx;
-    (void)last_bits;
-    return SCRIP_E_UNSUPPORTED;
-}
-
-static inline enum scrip_status sb_power(struct scrip_coupler *coupler, bool on)
-{
-    struct sb *b = sb_of(coupler);
-    return b->soft.radio.power(b->soft.radio.ctx, on);
-}
-
 /* ---- the link ---- */
 
 static inline enum scrip_status sb_connect(struct scrip_link *link, uint32_t timeout_ms, struct scrip_card_info *info)
@@ -317,12 +255,10 @@ static inline void sb_new_journal(struct sb *b)
 static inline void sb_fresh(struct sb *b, const char *purse, const char *uid, bool is_4k)
 {
     static const struct scrip_link_ops link_ops = {sb_connect, sb_transmit, sb_disconnect, sb_close};
-    static const struct scrip_coupler_ops coupler_ops = {sb_find, sb_again, sb_apdu, sb_mifare, sb_raw, sb_power};
     static const struct scrip_classic_options options = {0};
     struct scrip_classic_identity identity = {.is_4k = is_4k};
     memset(b, 0, sizeof *b);
     b->link.ops = &link_ops;
-    b->coupler.ops = &coupler_ops;
     b->mask_state = 1;
     b->nv = (struct scrip_nv){.ctx = b, .pages = SB_PAGES, .read = sb_nv_read, .write = sb_nv_write};
     identity.uid_len = (uint8_t)from_hex(uid, identity.uid, sizeof identity.uid);
@@ -333,15 +269,14 @@ static inline void sb_fresh(struct sb *b, const char *purse, const char *uid, bo
     scrip_classic_card_init(&b->card, &host, &options);
     scrip_field_init(&b->field);
     assert_ok(scrip_field_add(&b->field, &b->card.picc));
-    scrip_field_radio(&b->field, &b->clear_air);
-    b->air = (struct scrip_radio){.ctx = b,
-                                  .power = sb_air_power,
-                                  .exchange = sb_air_exchange,
-                                  .rates = sb_air_rates,
-                                  .wait = sb_air_wait,
-                                  .frame_max = b->clear_air.frame_max};
-    scrip_mifare_soft_init(&b->soft, &b->air, &b->random);
-    scrip_pcsc_init(&b->pcsc, &b->coupler);
+    scrip_coupler_field_init(&b->coupler, &b->field, &b->random);
+    b->clear_air = b->coupler.air;
+    b->coupler.air.ctx = b;
+    b->coupler.air.power = sb_air_power;
+    b->coupler.air.exchange = sb_air_exchange;
+    b->coupler.air.rates = sb_air_rates;
+    b->coupler.air.wait = sb_air_wait;
+    scrip_pcsc_init(&b->pcsc, &b->coupler.coupler);
     assert_ok(scrip_storage_purse_make(purse, &b->purse));
     sb_new_journal(b);
     b->now_ms = 1700000000000;

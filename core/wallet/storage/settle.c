@@ -40,9 +40,25 @@ static bool find_back(const struct scrip_journal *journal, const uint8_t uid[7],
     return false;
 }
 
-static bool is_of_profile(const struct scrip_journal_line *line, uint32_t profile)
+/* A card may have purses in several sectors. There is no log, so the line's record says where its purse is. */
+static uint32_t place(uint8_t profile, uint8_t sector)
 {
-    return line->profile == profile;
+    return (uint32_t)profile << 8 | sector;
+}
+
+static uint32_t place_of_line(const struct scrip_journal_line *line)
+{
+    return place(line->profile, line->record[0]);
+}
+
+static uint32_t place_of_purse(const struct scrip_storage_purse *purse)
+{
+    return place(scrip_storage_profile_id(purse), purse->sector);
+}
+
+static bool is_of_purse(const struct scrip_journal_line *line, uint32_t purse)
+{
+    return place_of_line(line) == purse;
 }
 
 static bool is_credit_of(const struct scrip_journal_line *line, uint32_t reference)
@@ -80,7 +96,7 @@ static enum scrip_status settle_line(const struct scrip_purse_request *request, 
                                      const struct scrip_journal_line *line, int32_t balance,
                                      struct scrip_purse_result *result)
 {
-    const bool newest = !find_back(request->journal, line->uid, line->sequence, is_of_profile, line->profile);
+    const bool newest = !find_back(request->journal, line->uid, line->sequence, is_of_purse, place_of_line(line));
     const enum scrip_storage_verdict verdict = newest ? scrip_storage_judge(line, balance) : SCRIP_STORAGE_OPEN;
     if (verdict == SCRIP_STORAGE_OPEN) {
         result->commit_open = true;
@@ -110,7 +126,7 @@ enum scrip_status scrip_storage_settle(const struct scrip_purse_request *request
             return SCRIP_OK;
         }
         SCRIP_TRY(status);
-        if (line.profile == scrip_storage_profile_id(request->storage)) { /* else: another purse on the same card */
+        if (is_of_purse(&line, place_of_purse(request->storage))) { /* else: another purse on the same card */
             SCRIP_TRY(settle_line(request, operation, &line, balance, result));
         }
         from = line.sequence - 1;
@@ -129,6 +145,7 @@ enum scrip_status scrip_storage_intend(const struct scrip_purse_request *request
         .reference = debit ? 0 : request->reference,
         .has_balance = true,
         .balance = balance,
+        .record = {request->storage->sector},
     };
     memcpy(line.uid, uid, sizeof line.uid);
     memcpy(line.timestamp, request->timestamp, sizeof line.timestamp);

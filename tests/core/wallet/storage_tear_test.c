@@ -196,11 +196,13 @@ static void say(const struct scene *scene, const struct fault *first, const stru
              scrip_status_name(bench.job.result.status), bench.job.result.balance);
 }
 
-/* A terminal that loses power in the very write that says "found" has said so to nobody: it comes back, the line is
- * settled, and the customer's next tap is a new purchase. Card and journal agree all the same. */
-static bool paid_once_more(const struct scene *scene, const struct fault *second)
+/* A terminal that loses power behind the very write that says "done" or "found" has said so to nobody: it comes back,
+ * the line is settled, and the customer's next tap is a new purchase. Card and journal agree all the same. */
+static int32_t paid_more(const struct scene *scene, const struct fault *first, const struct fault *second)
 {
-    return scene->operation == SCRIP_PURSE_DEBIT && second->n > 0 && second->kind >= JOURNAL_BEFORE;
+    const int32_t times = (first->n > 0 && first->kind == JOURNAL_AFTER ? 1 : 0) +
+                          (second->n > 0 && second->kind == JOURNAL_AFTER ? 1 : 0);
+    return scene->operation == SCRIP_PURSE_DEBIT ? times * FARE : 0;
 }
 
 static bool attempt(const struct scene *scene, const struct fault *fault, bool *hit)
@@ -228,7 +230,8 @@ static void settle_up(const struct scene *scene, const struct fault *first, cons
     const bool moves = scene->operation == SCRIP_PURSE_DEBIT || scene->operation == SCRIP_PURSE_CREDIT;
     const int32_t sum = taken(b, &open);
     const int32_t balance = sb_balance(b);
-    const bool once = balance == scene->ends || (paid_once_more(scene, second) && balance == scene->ends - FARE);
+    const int32_t more = scene->ends - balance;
+    const bool once = more >= 0 && more <= paid_more(scene, first, second) && more % FARE == 0;
     if (!once || open != 0 || (moves && sum != scene->begins - balance)) {
         say(scene, first, second, "not once");
     }
@@ -255,7 +258,7 @@ static void one_case(const struct scene *scene, const struct fault *first, const
         (*locked)++;
         return;
     }
-    if (!done && !(paid_once_more(scene, second) && b->job.result.status == SCRIP_E_FUNDS)) {
+    if (!done && !(paid_more(scene, first, second) > 0 && b->job.result.status == SCRIP_E_FUNDS)) {
         say(scene, first, second, "never accepted");
     }
     settle_up(scene, first, second);
