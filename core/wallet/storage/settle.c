@@ -158,8 +158,13 @@ enum scrip_status scrip_storage_intend(const struct scrip_purse_request *request
 enum scrip_status scrip_storage_conclude(const struct scrip_purse_request *request, bool done,
                                          struct scrip_purse_result *result)
 {
-    SCRIP_TRY(scrip_journal_settle(request->journal, result->sequence,
-                                   done ? SCRIP_JOURNAL_CONFIRMED : SCRIP_JOURNAL_VOID, 0, NULL));
+    const enum scrip_journal_state state = done ? SCRIP_JOURNAL_CONFIRMED : SCRIP_JOURNAL_VOID;
+    const enum scrip_status status = scrip_journal_settle(request->journal, result->sequence, state, 0, NULL);
+    struct scrip_journal_line kept;
+    if (status != SCRIP_OK && (scrip_journal_get(request->journal, result->sequence, &kept) != SCRIP_OK ||
+                               kept.state != (uint8_t)state)) { /* memory may fail behind a write that it made */
+        return status;
+    }
     result->committed = done;
     result->commit_open = false;
     return SCRIP_OK;
