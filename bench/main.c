@@ -3,6 +3,8 @@
  *   scrip-bench [--json] [--rounds N] [--seconds S] [--folder DIR]
  *
  * The server runs on core 0, the load on core 1. DIR is on the disk that is measured. */
+#include "air.h"
+#include "classic.h"
 #include "crypto.h"
 #include "debit.h"
 #include "load.h"
@@ -22,12 +24,14 @@
 enum {
     CARD_CRYPTO,
     DEBIT,
+    CLASSIC,
     GROUPED,
     SINGLE_64,
     SINGLE_16,
     TAIL,
     NFC,
-    FIGURES,
+    AIR,
+    FIGURES = AIR + AIR_PURSES,
 };
 
 static struct bench_figure figures[FIGURES] = {
@@ -39,6 +43,10 @@ static struct bench_figure figures[FIGURES] = {
                .ours_is = "s of a debit in process",
                .yard_is = "s of its cryptography, both sides",
                .demanded = 5},
+    [CLASSIC] = {.name = "1K authenticated and read, card",
+                 .ours_is = "s of the card for 16 sectors, 64 blocks",
+                 .yard_is = "s of its bits of keystream alone",
+                 .demanded = 3},
     [GROUPED] = {.name = "top-ups at 64 / bare SQLite, grouped",
                  .ours_is = "top-ups/s over HTTP, 64 in flight",
                  .yard_is = "top-ups/s of the same rows, same mean batch",
@@ -74,11 +82,14 @@ static void measure_crypto(const struct bench_options *options, struct fleet *fl
     bench_pin(1);
     (void)crypto_card_topup_s();
     (void)debit_s(fleet);
+    (void)classic_read_s();
     for (size_t i = 0; i < options->rounds; i++) {
         bench_figure_add(&figures[CARD_CRYPTO], crypto_card_topup_s(), blocks * yard_aes_block_s());
         bench_figure_add(&figures[DEBIT], debit_s(fleet), crypto_debit_s());
+        bench_figure_add(&figures[CLASSIC], classic_read_s(), classic_keystream_s());
     }
     bench_note(options, "AES blocks of the card in a top-up", blocks, "");
+    bench_note(options, "bits of keystream of the card when a 1K is read", (double)classic_keystream_bits(), "");
 }
 
 static void measure_field(const struct bench_options *options, struct fleet *fleet)
@@ -103,6 +114,18 @@ static void measure_field(const struct bench_options *options, struct fleet *fle
     bench_note(options, "  APDUs in the field", apdus, "");
     scrip_server_free(server);
     scrip_ledger_close(ledger);
+}
+
+/* Time of a model: every machine has the same. */
+static void measure_air(const struct bench_options *options)
+{
+    for (size_t i = 0; i < AIR_PURSES; i++) {
+        figures[AIR + i] = (struct bench_figure){.name = air_name(i),
+                                                 .ours_is = "ms at 106 kbit/s",
+                                                 .yard_is = "ms of the frames that it must exchange",
+                                                 .demanded = 1.5};
+    }
+    air_measure(options, &figures[AIR]);
 }
 
 static void measure_nfc(const struct bench_options *options)
@@ -237,6 +260,7 @@ int main(int argc, char **argv)
     measure_field(&options, &fleet);
     measure_server(&options, &fleet);
     measure_crypto(&options, &fleet);
+    measure_air(&options);
     measure_nfc(&options);
     fleet_free(&fleet);
     for (size_t i = 0; i < FIGURES; i++) {
