@@ -88,10 +88,14 @@ static const char *verdict(const struct bench_figure *figure)
 static void print_json(const struct bench_figure *figure)
 {
     printf("{\"figure\":\"%s\",\"ratio\":%.4f,\"demanded\":%.3f,\"aimed\":%.3f,\"better\":\"%s\",\"verdict\":\"%s\","
-           "\"ours\":%.6g,\"ours_is\":\"%s\",\"yardstick\":%.6g,\"yardstick_is\":\"%s\",\"rounds\":%zu}\n",
+           "\"ours\":%.6g,\"ours_is\":\"%s\",\"yardstick\":%.6g,\"yardstick_is\":\"%s\",\"rounds\":%zu",
            figure->name, bench_figure_ratio(figure), figure->demanded, figure->aimed,
            figure->more_is_better ? "more" : "less", verdict(figure), bench_median(figure->ours, figure->rounds),
            figure->ours_is, bench_median(figure->yard, figure->rounds), figure->yard_is, figure->rounds);
+    if (figure->not_applicable != NULL) {
+        printf(",\"why\":\"%s\"", figure->not_applicable);
+    }
+    printf("}\n");
 }
 
 static void print_text(const struct bench_figure *figure)
