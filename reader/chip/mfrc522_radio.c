@@ -104,10 +104,10 @@ static enum scrip_status collision_read(struct scrip_mfrc522 *chip, struct mfrc5
     SCRIP_TRY(mfrc522_read(chip, REG_COLL, &coll));
     const unsigned pos = (coll & COLL_POS) != 0 ? coll & COLL_POS : 32U;
     const unsigned skip = chip->coll_first ? 0U : bits->rx_align;
+    chip->coll_doubt = chip->coll_doubt || bits->rx_align != 0;
     if ((coll & COLL_NOT_VALID) != 0 || pos <= skip || pos - skip > bits->rx_bits) {
         return SCRIP_E_MAC;
     }
-    chip->coll_doubt = chip->coll_doubt || bits->rx_align != 0;
     bits->collision = (uint16_t)(pos - skip);
     return SCRIP_OK;
 }

@@ -96,6 +96,25 @@ static void of_several_cards_one_is_chosen(void **state)
     each_reader(three_cards);
 }
 
+/* Four cards that part in the second, third and fourth bit of the second byte. */
+static void a_position_of_either_kind_finds_a_card_among_four(void **state)
+{
+    (void)state;
+    for (unsigned from_byte = 0; from_byte < 2; from_byte++) {
+        struct table *t = given_reader(MFRC522_SPI);
+        t->coll_from_byte = from_byte != 0;
+        lay_classic(t, "12F15678", false);
+        lay_classic(t, "12F35678", false);
+        lay_classic(t, "12F75678", false);
+        lay_classic(t, "12FF5678", false);
+        assert_ok(found(t));
+        assert_int_equal(t->mfrc522.coll_first, from_byte == 0);
+        assert_hex(scrip_bytes(t->target.uid, t->target.uid_len), "12FF5678"); /* of colliding bits the 1 is taken */
+        assert_ok(found(t));
+        clear(t);
+    }
+}
+
 static void a_card_that_goes(struct table *t)
 {
     struct classic *classic = lay_classic(t, "DEADBEEF", false);
@@ -668,6 +687,7 @@ int main(void)
         cmocka_unit_test(an_empty_table_is_no_card_once_the_time_is_over),
         cmocka_unit_test(cards_are_found_with_what_they_say_of_themselves),
         cmocka_unit_test(of_several_cards_one_is_chosen),
+        cmocka_unit_test(a_position_of_either_kind_finds_a_card_among_four),
         cmocka_unit_test(a_card_that_goes_is_torn_and_then_no_card),
         cmocka_unit_test(every_command_of_a_purse_is_carried_out),
         cmocka_unit_test(refusals_are_told_apart_and_the_card_can_be_had_again),

@@ -52,6 +52,7 @@ struct table {
     struct echo echo;
     size_t transfer_fails; /* SPI of the MFRC522: this transfer and those after it do; 0: none */
     size_t transfers;
+    bool coll_from_byte; /* CollPos counts the bits below RxAlign too, which the model's does not */
     struct scrip_target target;
     uint8_t at[APDU_MAX + 2];
     struct scrip_buf out;
@@ -170,6 +171,9 @@ static inline enum scrip_status mfrc522_spi(void *ctx, const uint8_t *tx, uint8_
         out[i] = (uint8_t)(++t->wire.to_chip == t->wire.fault_to_chip ? tx[i] ^ t->wire.flip : tx[i]);
     }
     scrip_mfrc522_model_spi(&t->mfrc522_model, out, in, len);
+    if (t->coll_from_byte && out[0] == (0x80U | CIU_COLL << 1) && (in[1] & 0x20) == 0) {
+        in[1] = (uint8_t)((in[1] & 0xE0) | ((in[1] & 0x1F) + (t->mfrc522_model.ciu.reg[CIU_BIT_FRAMING] >> 4 & 7)));
+    }
     for (size_t i = 0; i < len && rx != NULL; i++) {
         rx[i] = (uint8_t)(++t->wire.to_host == t->wire.fault_to_host ? in[i] ^ t->wire.flip : in[i]);
     }
