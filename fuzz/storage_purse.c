@@ -51,8 +51,7 @@ static void judge(struct scrip_bytes capdu)
     }
     if (capdu.at[1] == 0xD7 && capdu.at[5] != 3) { /* not a restore */
         must(block == purse.main_block && scrip_get_be32(capdu.at + 6) == AMOUNT);
-        must(capdu.at[5] == (operation == SCRIP_PURSE_DEBIT ? 2 : 1));
-        must(operation == SCRIP_PURSE_DEBIT || operation == SCRIP_PURSE_CREDIT);
+        must(capdu.at[5] == 2 && operation == SCRIP_PURSE_DEBIT);
         must(journal.last == lines_before + 1);
     }
 }

@@ -116,8 +116,11 @@ static const struct failure_row ROWS[] = {
     ROW(JOURNAL_FULL, SCRIP_OK, 0, ANY, FILE, "the terminal's journal is full of lines that no server has taken",
         "scrip terminal upload; or go on with a new --journal, and keep this one"),
     ROW(UNDECIDED, SCRIP_OK, 0, ANY, LEDGER,
-        "the balance does not tell whether an unanswered payment was made: another terminal has changed it since",
-        "the line stays in the journal: the issuer compares it with those of the other terminals"),
+        "what the card holds does not prove whether an unanswered payment or credit was made: others may have changed "
+        "it",
+        "the line stays in the journal, for the issuer to compare with those of other terminals; if a credit is not "
+        "there, "
+        "make a new order for it"),
     ROW(STEP, SCRIP_OK, 0, ANY, FILE, "a command of the story did not do what it should",
         "the folder of the demonstration has its log; scrip COMMAND --help tells about the command"),
     ROW(STALE, SCRIP_E_STALE, 0, ANY, LEDGER, "something newer has happened to this card or order",

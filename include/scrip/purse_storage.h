@@ -84,7 +84,8 @@ const char *scrip_storage_kind_name(uint8_t kind);
 
 /** The number of a purse in journal lines: SCRIP_STORAGE_PROFILE, the kind in the low nibble,
  *  SCRIP_STORAGE_PROFILE_HARDENED where its access is that. Blocks and keys are not part of it.
- *  There is no log on such a card: a line has no record, and its first byte is the sector of the purse. */
+ *  There is no log on such a card: a line has no record. Its bytes are the sector of the purse; 1 if there is a tag
+ *  (see scrip_storage_judge), else 0; the tag before the change; zeros. */
 uint8_t scrip_storage_profile_id(const struct scrip_storage_purse *purse);
 
 /** Is this the number of one? */
@@ -145,9 +146,15 @@ enum scrip_storage_verdict {
     SCRIP_STORAGE_OPEN,     /**< neither: others changed it since */
 };
 
-/** Judge one intent by the balance now. A card does not say who changed it: if others changed it meanwhile by just that
- *  amount, the verdict is wrong. */
-enum scrip_storage_verdict scrip_storage_judge(const struct scrip_journal_line *line, int32_t balance);
+/** In place of a tag: this purse has none. */
+#define SCRIP_STORAGE_NO_TAG (-1)
+
+/** Judge one intent by what the card holds now.
+ *  @param tag  a number, 0..255, that every credit and nothing else raises by one (native purses: ADR), or
+ *              SCRIP_STORAGE_NO_TAG. With it a credit is proved done or not, and a debit not done. Without, a card does
+ *              not say who changed it: if others changed it by just that amount the verdict on a debit is wrong; and a
+ *              credit that seems not done may have been done and spent, so it stays open */
+enum scrip_storage_verdict scrip_storage_judge(const struct scrip_journal_line *line, int32_t balance, int tag);
 
 struct scrip_purse_request;
 struct scrip_purse_result;
@@ -159,7 +166,8 @@ struct scrip_purse_result;
  * over, and accepted.
  *  @return SCRIP_OK; SCRIP_E_NV and others: the journal failed: change nothing */
 enum scrip_status scrip_storage_settle(const struct scrip_purse_request *request, unsigned operation,
-                                       const uint8_t uid[7], int32_t balance, struct scrip_purse_result *result);
+                                       const uint8_t uid[7], int32_t balance, int tag,
+                                       struct scrip_purse_result *result);
 
 /** Does this terminal's journal let an order be credited to this card?
  *  @return SCRIP_OK; SCRIP_E_EXISTS: it was, confirmed or found; SCRIP_E_WAIT: it may have been: there is an intent
@@ -170,7 +178,8 @@ enum scrip_status scrip_storage_may_credit(const struct scrip_journal *journal, 
 /** Append the intent of a debit or credit; durable when this returns SCRIP_OK. Sets result->sequence and
  *  result->commit_open. @return as scrip_journal_append */
 enum scrip_status scrip_storage_intend(const struct scrip_purse_request *request, unsigned operation,
-                                       const uint8_t uid[7], int32_t balance, struct scrip_purse_result *result);
+                                       const uint8_t uid[7], int32_t balance, int tag,
+                                       struct scrip_purse_result *result);
 
 /** The change was read back (done), or the old balance was, in a new authentication (not done): give the line of
  *  scrip_storage_intend its result, and clear result->commit_open. If the journal fails here the line is an intent

@@ -75,11 +75,12 @@ is "and are gone" 2850 "$(left fresh otp)"
 
 # ---- the same purse over every way to it ----
 
-present() { # HOW: sets presenter
+present() { # HOW [--link PATH]: sets presenter
+    rm -f present.json line
     "$SCRIP" card present bcd.card "$@" --json >present.json 2>present.log &
     presenter=$!
     for _ in $(seq 100); do
-        [ -s present.json ] && return
+        [ -s present.json ] && { [ "${2:-}" != --link ] || [ -e line ]; } && return
         sleep 0.05
     done
 }

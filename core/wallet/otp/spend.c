@@ -17,7 +17,7 @@ enum scrip_status otp_spend(struct scrip_purse_job *job)
         return otp_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
     }
     const enum scrip_status status =
-        scrip_storage_settle(request, job->operation, visit->uid7, visit->value, &job->result);
+        scrip_storage_settle(request, job->operation, visit->uid7, visit->value, SCRIP_STORAGE_NO_TAG, &job->result);
     if (status != SCRIP_OK) { /* our own memory failed: nothing is taken on top of it */
         return otp_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
     }
@@ -49,8 +49,8 @@ enum scrip_status otp_ask_debit(struct scrip_purse_job *job, struct scrip_batch 
     if (visit->attempts++ > 0) {
         return SCRIP_OK;
     }
-    const enum scrip_status status =
-        scrip_storage_intend(job->request, job->operation, visit->uid7, visit->value, &job->result);
+    const enum scrip_status status = scrip_storage_intend(job->request, job->operation, visit->uid7, visit->value,
+                                                          SCRIP_STORAGE_NO_TAG, &job->result);
     return status == SCRIP_OK ? SCRIP_OK /* no durable intent, no subtraction */
                               : otp_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
 }

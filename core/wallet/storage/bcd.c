@@ -16,13 +16,14 @@ static enum scrip_status copy(struct scrip_batch *batch, uint8_t source, uint8_t
 
 /* Packed BCD all the way, as on the small processors that this wallet comes from. */
 static enum scrip_status change(const struct scrip_storage_purse *purse, struct scrip_batch *batch, int32_t before,
-                                int32_t next)
+                                int32_t next, int tag)
 {
     uint8_t digits[4];
     uint8_t step[4];
     uint8_t block[16];
     int32_t sum = 0;
     const bool increment = next > before;
+    (void)tag;
     SCRIP_TRY(scrip_bcd_put(before, digits));
     SCRIP_TRY(scrip_bcd_put(increment ? next - before : before - next, step));
     SCRIP_TRY(increment ? scrip_bcd_add(digits, step) : scrip_bcd_sub(digits, step));
@@ -31,4 +32,11 @@ static enum scrip_status change(const struct scrip_storage_purse *purse, struct 
     return scrip_storage_write(batch, purse->main_block, block);
 }
 
-const struct storage_kind storage_bcd = {scrip_bcd_block_get, put, copy, change, false, scrip_bcd_propose};
+/* All bytes are the original layout's: there is no room for one. */
+static int no_tag(const uint8_t block[16])
+{
+    (void)block;
+    return SCRIP_STORAGE_NO_TAG;
+}
+
+const struct storage_kind storage_bcd = {scrip_bcd_block_get, put, copy, change, no_tag, false, scrip_bcd_propose};

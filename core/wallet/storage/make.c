@@ -127,6 +127,9 @@ enum scrip_status make_ask_write(struct scrip_purse_job *job, struct scrip_batch
     const struct scrip_storage_purse *purse = &visit->purse;
     uint8_t block[16];
     SCRIP_TRY(visit->kind->put(purse, job->request->amount, block));
+    if (job->operation == SCRIP_PURSE_FORCE_INIT && visit->kind->tag(block) != SCRIP_STORAGE_NO_TAG) {
+        scrip_classic_value_put(job->request->amount, (uint8_t)(purse->main_block ^ 0x80U), block); /* no older tag */
+    }
     SCRIP_TRY(scrip_storage_write(batch, purse->main_block, block));
     SCRIP_TRY(scrip_storage_write(batch, purse->backup_block, block));
     SCRIP_TRY(scrip_storage_read(batch, purse->main_block));

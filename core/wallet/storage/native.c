@@ -1,5 +1,7 @@
-/* The native value purse: value blocks, which the card itself adds to, subtracts from and copies. ADR is the number of
- * the main block in both copies (a transfer keeps the ADR of its source) and is not looked at. */
+/* The native value purse: value blocks, which the card itself takes from and copies.
+ *
+ * ADR is the tag: a transfer keeps the ADR of its source, so debits and copies leave it, and every credit writes the
+ * next one. A new purse begins with the number of its main block. */
 #include "storage.h"
 #include <string.h>
 
@@ -21,11 +23,23 @@ static enum scrip_status copy(struct scrip_batch *batch, uint8_t source, uint8_t
     return scrip_storage_copy(batch, source, target);
 }
 
-static enum scrip_status change(const struct scrip_storage_purse *purse, struct scrip_batch *batch, int32_t before,
-                                int32_t next)
+static int tag_of(const uint8_t block[16])
 {
-    const bool increment = next > before;
-    return scrip_storage_change(batch, purse->main_block, increment, increment ? next - before : before - next);
+    int32_t value = 0;
+    uint8_t address = 0;
+    return scrip_classic_value_get(block, &value, &address) == SCRIP_OK ? address : SCRIP_STORAGE_NO_TAG;
+}
+
+/* A debit is the card's own: a gate may do no more. A credit is written, with the next tag, as key B may. */
+static enum scrip_status change(const struct scrip_storage_purse *purse, struct scrip_batch *batch, int32_t before,
+                                int32_t next, int tag)
+{
+    uint8_t block[16];
+    if (next < before) {
+        return scrip_storage_change(batch, purse->main_block, false, before - next);
+    }
+    scrip_classic_value_put(next, (uint8_t)(tag + 1), block);
+    return scrip_storage_write(batch, purse->main_block, block);
 }
 
 /* ---- a proposal for the operator ---- */
@@ -80,4 +94,4 @@ static enum scrip_status propose(const uint8_t main[16], const uint8_t backup[16
     return SCRIP_OK;
 }
 
-const struct storage_kind storage_native = {get, put, copy, change, true, propose};
+const struct storage_kind storage_native = {get, put, copy, change, tag_of, true, propose};

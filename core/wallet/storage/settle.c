@@ -1,28 +1,56 @@
-/* The journal of a terminal with cards that keep no log: an intent is judged by the balance it began with.
+/* The journal of a terminal with cards that keep no log: an intent is judged by the balance it began with, and by the
+ * tag where there is one: a number that every credit raises, and nothing else.
  *
- *   balance now is          verdict    the line becomes
- *   before -/+ amount       done       FOUND
- *   before                  not done   VOID
- *   anything else           open       stays an intent: another terminal was there, the issuer must decide
+ *   debit, balance now     tag          verdict     credit, balance now   tag           verdict
+ *   before - amount        same, none   done        anything              same          not done
+ *   before                 same, none   not done    before + amount       raised, none  done
+ *   anything else          any          open        anything else         raised, none  open
+ *   anything               other        open        anything              other         open
  *
- * What the card holds then is also what another terminal could have left, by a change of just that amount in between.
- * Nothing on the card tells the two apart. A later line of the same purse in this journal means that the older intent
- * was looked at before and could not be judged then; it is left alone, since now it could only be judged worse.
+ * Done: the line becomes FOUND; not done: VOID; open: it stays an intent, for the issuer.
+ *
+ * A debit that seems done can be another terminal's, of just that amount. Without a tag a debit that seems not done can
+ * be hidden by a credit of that amount, which nobody would arrange; a credit that seems not done can have been done and
+ * spent, which somebody would: so it stays open. A later line of the same purse in this journal means that the older
+ * intent was looked at before and could not be judged then; it is left alone, since now it could only be judged worse.
  *
  * A credit whose intent cannot be judged may be on the card: its order waits for the issuer. */
 #include "storage.h"
 #include <string.h>
 
-enum scrip_storage_verdict scrip_storage_judge(const struct scrip_journal_line *line, int32_t balance)
+enum { AT_SECTOR, AT_HAS_TAG, AT_TAG }; /* in a line's record */
+
+static enum scrip_storage_verdict judge_credit(const struct scrip_journal_line *line, int32_t balance, bool tagged,
+                                               int tag)
 {
-    const int64_t change = line->kind == SCRIP_JOURNAL_DEBIT ? -(int64_t)line->amount : (int64_t)line->amount;
-    if (!line->has_balance) {
+    const int before = line->record[AT_TAG];
+    if (tagged && tag == before) {
+        return SCRIP_STORAGE_NOT_DONE;
+    }
+    const bool raised_once = !tagged || tag == (before + 1) % 256;
+    return raised_once && balance == (int64_t)line->balance + line->amount ? SCRIP_STORAGE_DONE : SCRIP_STORAGE_OPEN;
+}
+
+static enum scrip_storage_verdict judge_debit(const struct scrip_journal_line *line, int32_t balance, bool tagged,
+                                              int tag)
+{
+    if (tagged && tag != line->record[AT_TAG]) { /* credited since: the balance says nothing */
         return SCRIP_STORAGE_OPEN;
     }
-    if (balance == line->balance + change) {
+    if (balance == (int64_t)line->balance - line->amount) {
         return SCRIP_STORAGE_DONE;
     }
     return balance == line->balance ? SCRIP_STORAGE_NOT_DONE : SCRIP_STORAGE_OPEN;
+}
+
+enum scrip_storage_verdict scrip_storage_judge(const struct scrip_journal_line *line, int32_t balance, int tag)
+{
+    const bool tagged = line->record[AT_HAS_TAG] == 1 && tag != SCRIP_STORAGE_NO_TAG;
+    if (!line->has_balance) {
+        return SCRIP_STORAGE_OPEN;
+    }
+    return line->kind == SCRIP_JOURNAL_CREDIT ? judge_credit(line, balance, tagged, tag)
+                                              : judge_debit(line, balance, tagged, tag);
 }
 
 /* The newest line of a card with a property, behind `until`. */
@@ -48,7 +76,7 @@ static uint32_t place(uint8_t profile, uint8_t sector)
 
 static uint32_t place_of_line(const struct scrip_journal_line *line)
 {
-    return place(line->profile, line->record[0]);
+    return place(line->profile, line->record[AT_SECTOR]);
 }
 
 static uint32_t place_of_purse(const struct scrip_storage_purse *purse)
@@ -93,11 +121,11 @@ static bool serves(const struct scrip_purse_request *request, unsigned operation
 }
 
 static enum scrip_status settle_line(const struct scrip_purse_request *request, unsigned operation,
-                                     const struct scrip_journal_line *line, int32_t balance,
+                                     const struct scrip_journal_line *line, int32_t balance, int tag,
                                      struct scrip_purse_result *result)
 {
     const bool newest = !find_back(request->journal, line->uid, line->sequence, is_of_purse, place_of_line(line));
-    const enum scrip_storage_verdict verdict = newest ? scrip_storage_judge(line, balance) : SCRIP_STORAGE_OPEN;
+    const enum scrip_storage_verdict verdict = newest ? scrip_storage_judge(line, balance, tag) : SCRIP_STORAGE_OPEN;
     if (verdict == SCRIP_STORAGE_OPEN) {
         result->commit_open = true;
         return SCRIP_OK;
@@ -115,7 +143,8 @@ static enum scrip_status settle_line(const struct scrip_purse_request *request, 
 }
 
 enum scrip_status scrip_storage_settle(const struct scrip_purse_request *request, unsigned operation,
-                                       const uint8_t uid[7], int32_t balance, struct scrip_purse_result *result)
+                                       const uint8_t uid[7], int32_t balance, int tag,
+                                       struct scrip_purse_result *result)
 {
     const struct scrip_journal *journal = request->journal;
     uint64_t from = scrip_journal_next(journal);
@@ -127,7 +156,7 @@ enum scrip_status scrip_storage_settle(const struct scrip_purse_request *request
         }
         SCRIP_TRY(status);
         if (is_of_purse(&line, place_of_purse(request->storage))) { /* else: another purse on the same card */
-            SCRIP_TRY(settle_line(request, operation, &line, balance, result));
+            SCRIP_TRY(settle_line(request, operation, &line, balance, tag, result));
         }
         from = line.sequence - 1;
     }
@@ -135,7 +164,8 @@ enum scrip_status scrip_storage_settle(const struct scrip_purse_request *request
 }
 
 enum scrip_status scrip_storage_intend(const struct scrip_purse_request *request, unsigned operation,
-                                       const uint8_t uid[7], int32_t balance, struct scrip_purse_result *result)
+                                       const uint8_t uid[7], int32_t balance, int tag,
+                                       struct scrip_purse_result *result)
 {
     const bool debit = operation == SCRIP_PURSE_DEBIT;
     struct scrip_journal_line line = {
@@ -145,7 +175,9 @@ enum scrip_status scrip_storage_intend(const struct scrip_purse_request *request
         .reference = debit ? 0 : request->reference,
         .has_balance = true,
         .balance = balance,
-        .record = {request->storage->sector},
+        .record = {[AT_SECTOR] = request->storage->sector,
+                   [AT_HAS_TAG] = tag != SCRIP_STORAGE_NO_TAG ? 1 : 0,
+                   [AT_TAG] = tag != SCRIP_STORAGE_NO_TAG ? (uint8_t)tag : 0},
     };
     memcpy(line.uid, uid, sizeof line.uid);
     memcpy(line.timestamp, request->timestamp, sizeof line.timestamp);

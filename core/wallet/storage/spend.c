@@ -45,7 +45,7 @@ enum scrip_status spend_begin(struct scrip_purse_job *job)
         return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
     }
     const enum scrip_status status =
-        scrip_storage_settle(job->request, job->operation, visit->uid7, visit->value, &job->result);
+        scrip_storage_settle(job->request, job->operation, visit->uid7, visit->value, visit->tag, &job->result);
     if (status != SCRIP_OK) { /* our own memory failed: nothing is taken on top of it */
         return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
     }
@@ -68,7 +68,7 @@ enum scrip_status spend_ask_change(struct scrip_purse_job *job, struct scrip_bat
 {
     const struct visit *visit = visit_of(job);
     const struct scrip_storage_purse *purse = &visit->purse;
-    SCRIP_TRY(visit->kind->change(purse, batch, visit->value, visit->next));
+    SCRIP_TRY(visit->kind->change(purse, batch, visit->value, visit->next, visit->tag));
     if (visit->kind->copies_itself) {
         SCRIP_TRY(visit->kind->copy(batch, purse->main_block, purse->backup_block, NULL));
     }
@@ -77,7 +77,7 @@ enum scrip_status spend_ask_change(struct scrip_purse_job *job, struct scrip_bat
         SCRIP_TRY(scrip_storage_read(batch, purse->backup_block));
     }
     const enum scrip_status status =
-        scrip_storage_intend(job->request, job->operation, visit->uid7, visit->value, &job->result);
+        scrip_storage_intend(job->request, job->operation, visit->uid7, visit->value, visit->tag, &job->result);
     return status == SCRIP_OK ? SCRIP_OK /* no durable intent, no change */
                               : visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
 }

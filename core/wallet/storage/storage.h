@@ -28,9 +28,11 @@ struct storage_kind {
     enum scrip_status (*put)(const struct scrip_storage_purse *purse, int32_t value, uint8_t block[16]);
     /** One command: `target` becomes what `source` is. @param block  the content of `source` */
     enum scrip_status (*copy)(struct scrip_batch *batch, uint8_t source, uint8_t target, const uint8_t block[16]);
-    /** One command: the main copy becomes `next`. */
+    /** One command: the main copy becomes `next`; a credit raises the tag. */
     enum scrip_status (*change)(const struct scrip_storage_purse *purse, struct scrip_batch *batch, int32_t before,
-                                int32_t next);
+                                int32_t next, int tag);
+    /** The tag of a valid copy (see scrip_storage_judge), or SCRIP_STORAGE_NO_TAG. */
+    int (*tag)(const uint8_t block[16]);
     /** A card that refuses to copy from a damaged block lets the backup follow in the same batch. */
     bool copies_itself;
     enum scrip_status (*propose)(const uint8_t main[16], const uint8_t backup[16], int32_t *value);
@@ -74,6 +76,7 @@ struct visit {
     uint8_t copies[2][16];
     enum scrip_copies_repair repair;
     int32_t value;    /* that counts */
+    int tag;          /* of the copy that counts */
     int32_t next;     /* after the change */
     bool writes_keys; /* OPEN goes to TRAILER */
     uint8_t trailers; /* trailers written in this visit */

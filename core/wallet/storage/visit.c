@@ -215,10 +215,13 @@ void visit_decide(struct visit *visit)
     const bool backup_good = visit->kind->get(visit->copies[1], &backup) == SCRIP_OK;
     visit->value = main_good ? main : backup;
     if (main_good) {
-        visit->repair = backup_good && backup == main ? SCRIP_COPIES_GOOD : SCRIP_COPIES_MEND_BACKUP;
+        const bool same =
+            backup_good && backup == main && visit->kind->tag(visit->copies[0]) == visit->kind->tag(visit->copies[1]);
+        visit->repair = same ? SCRIP_COPIES_GOOD : SCRIP_COPIES_MEND_BACKUP;
     } else {
         visit->repair = backup_good ? SCRIP_COPIES_MEND_MAIN : SCRIP_COPIES_BOTH_DAMAGED;
     }
+    visit->tag = visit->kind->tag(visit->copies[main_good ? 0 : 1]);
 }
 
 enum scrip_status visit_report_damage(struct scrip_purse_job *job)

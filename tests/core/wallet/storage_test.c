@@ -473,6 +473,88 @@ static void another_terminal_in_between_leaves_the_intent_open(void **state)
     assert_int_equal(line.state, SCRIP_JOURNAL_INTENT);
 }
 
+static void another_terminal_takes(struct sb *b, int32_t amount)
+{
+    const struct scrip_journal journal = b->journal;
+    const struct scrip_nv_memory memory = b->journal_memory;
+    b->journal_memory = (struct scrip_nv_memory){0};
+    sb_new_journal(b);
+    assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, amount, 0));
+    scrip_nv_memory_free(&b->journal_memory);
+    b->journal_memory = memory;
+    b->journal = journal;
+    sb_power_back(b);
+}
+
+/* Torn when it was done, spent to the unit, and asked for again: the card looks as if it had never been. */
+static void a_credit_that_was_spent_elsewhere_is_not_given_again(void **state)
+{
+    struct sb *b = &bench;
+    (void)state;
+    for (EACH_PURSE) {
+        sb_purse(b, PURSES[i], 1000);
+        b->cut_after = 5;
+        assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), SCRIP_E_TORN);
+        sb_power_back(b);
+        another_terminal_takes(b, 500);
+        assert_int_equal(sb_balance(b), 1000);
+        assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), SCRIP_E_WAIT);
+        assert_int_equal(sb_balance(b), 1000);
+        sb_free(b);
+    }
+}
+
+/* The tag of a native purse tells that nothing was credited, whatever was spent since. The BCD wallet has none. */
+static void a_credit_that_did_not_happen_is_given_where_that_can_be_proved(void **state)
+{
+    struct sb *b = &bench;
+    struct scrip_journal_line line;
+    (void)state;
+    for (EACH_PURSE) {
+        sb_purse(b, PURSES[i], 1000);
+        const bool tagged = b->purse.kind == SCRIP_STORAGE_NATIVE;
+        b->cut_before = 5;
+        assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), SCRIP_E_TORN);
+        sb_power_back(b);
+        another_terminal_takes(b, 200);
+        assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), tagged ? SCRIP_OK : SCRIP_E_WAIT);
+        assert_int_equal(sb_balance(b), tagged ? 1300 : 800);
+        assert_ok(scrip_journal_get(&b->journal, 1, &line));
+        assert_int_equal(line.state, tagged ? SCRIP_JOURNAL_VOID : SCRIP_JOURNAL_INTENT);
+        sb_free(b);
+    }
+}
+
+/* A debit that was not answered, and a credit that hides it. */
+static void a_credit_in_between_makes_a_debit_undecided(void **state)
+{
+    struct sb *b = &bench;
+    (void)state;
+    sb_purse(b, "classic", 1000);
+    b->cut_after = 5;
+    assert_status(sb_tap(b, SCRIP_PURSE_DEBIT, 250, 0), SCRIP_E_TORN);
+    sb_power_back(b);
+    scrip_classic_value_put(1000, 5, sb_block(b, 4)); /* elsewhere: 250 more, with the next tag */
+    scrip_classic_value_put(1000, 5, sb_block(b, 5));
+    assert_status(sb_tap(b, SCRIP_PURSE_RECOVER, 0, 0), SCRIP_E_WAIT);
+}
+
+/* Only credits move it, and it goes round. */
+static void credits_count_in_the_tag_and_debits_do_not(void **state)
+{
+    struct sb *b = &bench;
+    (void)state;
+    sb_purse(b, "classic", 1000);
+    for (unsigned n = 1; n <= 300; n++) {
+        sb_new_journal(b);
+        assert_ok(sb_tap(b, SCRIP_PURSE_CREDIT, 2, n));
+        assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, 1, 0));
+        assert_int_equal(sb_block(b, 4)[12], (uint8_t)(4 + n));
+        assert_memory_equal(sb_block(b, 4), sb_block(b, 5), 16);
+    }
+    assert_int_equal(sb_balance(b), 1300);
+}
+
 /* The card has it, and the customer went on to spend some: the balance tells nothing any more. */
 static void an_order_that_may_be_on_the_card_is_not_credited_again(void **state)
 {
@@ -483,15 +565,7 @@ static void an_order_that_may_be_on_the_card_is_not_credited_again(void **state)
         b->cut_after = 5;
         assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), SCRIP_E_TORN);
         sb_power_back(b);
-        const struct scrip_journal till = b->journal;
-        const struct scrip_nv_memory till_memory = b->journal_memory;
-        b->journal_memory = (struct scrip_nv_memory){0};
-        sb_new_journal(b); /* another terminal */
-        assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, 200, 0));
-        scrip_nv_memory_free(&b->journal_memory);
-        b->journal_memory = till_memory;
-        b->journal = till;
-        sb_power_back(b);
+        another_terminal_takes(b, 200);
         assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), SCRIP_E_WAIT);
         assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_DECLINED);
         assert_true(b->job.result.commit_open);
@@ -659,6 +733,10 @@ int main(void)
         TEST(a_debit_that_was_not_answered_is_found_and_not_taken_again),
         TEST(a_debit_that_did_not_happen_is_void_and_taken_now),
         TEST(another_terminal_in_between_leaves_the_intent_open),
+        TEST(a_credit_that_was_spent_elsewhere_is_not_given_again),
+        TEST(a_credit_that_did_not_happen_is_given_where_that_can_be_proved),
+        TEST(a_credit_in_between_makes_a_debit_undecided),
+        TEST(credits_count_in_the_tag_and_debits_do_not),
         TEST(an_order_that_may_be_on_the_card_is_not_credited_again),
         TEST(two_purses_on_one_card_do_not_settle_each_other),
         TEST(what_the_journal_cannot_confirm_is_not_accepted_yet),
