@@ -112,6 +112,7 @@ static void every_byte(enum reader reader, bool loses_to_chip)
             visit(reader, WIRE_LOSES, 0, 0, at);
         }
     }
+    sb_free(&bench);
 }
 
 /* Bytes lost on the way to the chip are left out: a lost 00 makes another command with a right sum. */
