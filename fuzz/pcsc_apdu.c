@@ -132,6 +132,7 @@ static void hidden(struct scrip_bytes command)
         must(shown[i] == 0);
     }
     (void)scrip_pcsc_redact(shown, command.len);
+    (void)scrip_pcsc_redact_answer(command, shown, command.len);
 }
 
 /* A line that ends, in whatever room there is. */

@@ -1,6 +1,6 @@
 /* trace: writes what passes. A capture that cannot be written fails the command: a trace with holes misleads.
  *
- * Keys that a command hands to the reader (pcsc.h) are zeros in the capture. */
+ * Keys that a command hands to the reader, and those that a trailer shows (pcsc.h), are zeros in the capture. */
 #include "links.h"
 #include <scrip/capture.h>
 #include <scrip/pcsc.h>
@@ -12,7 +12,7 @@ struct link_trace {
     struct scrip_link *inner;
     struct scrip_capture *capture;
     bool powered;
-    uint8_t shown[SCRIP_CAPTURE_APDU_MAX]; /* a command as the capture may have it */
+    uint8_t shown[SCRIP_CAPTURE_APDU_MAX]; /* a command or answer as the capture may have it */
 };
 
 static void note(struct link_trace *self, const char *text)
@@ -52,6 +52,20 @@ static enum scrip_status command_write(struct link_trace *self, struct scrip_byt
     return status;
 }
 
+static void answer_write(struct link_trace *self, struct scrip_bytes capdu, struct scrip_bytes answer)
+{
+    if (capdu.len == 0 || capdu.at[0] != 0xFF || answer.len > sizeof self->shown) {
+        (void)scrip_capture_frame(self->capture, SCRIP_TRACE_RESPONSE, answer);
+        return;
+    }
+    if (answer.len != 0) {
+        memcpy(self->shown, answer.at, answer.len);
+    }
+    (void)scrip_pcsc_redact_answer(capdu, self->shown, answer.len);
+    (void)scrip_capture_frame(self->capture, SCRIP_TRACE_RESPONSE, scrip_bytes(self->shown, answer.len));
+    scrip_wipe(self->shown, answer.len);
+}
+
 static enum scrip_status transmit(struct scrip_link *link, struct scrip_bytes capdu, struct scrip_buf *rapdu)
 {
     struct link_trace *self = (struct link_trace *)link;
@@ -62,8 +76,7 @@ static enum scrip_status transmit(struct scrip_link *link, struct scrip_bytes ca
     const enum scrip_status status = scrip_link_transmit(self->inner, capdu, rapdu);
     link_error_copy(link, self->inner);
     if (status == SCRIP_OK) {
-        (void)scrip_capture_frame(self->capture, SCRIP_TRACE_RESPONSE,
-                                  scrip_bytes(rapdu->at + before, rapdu->len - before));
+        answer_write(self, capdu, scrip_bytes(rapdu->at + before, rapdu->len - before));
     } else {
         self->powered = false;
         note(self, status == SCRIP_E_TORN ? "card lost: the last command was not answered"

@@ -1,4 +1,4 @@
-/* What must not stand in a trace: keys on their way to the reader, and keys on their way into a trailer. */
+/* What must not stand in a trace: keys on their way to the reader, into a trailer, and out of one. */
 #include "command.h"
 #include <scrip/apdu.h>
 #include <scrip/classic.h>
@@ -88,6 +88,29 @@ bool scrip_pcsc_redact(uint8_t *command, size_t len)
         return (!sound || data_len >= SCRIP_CLASSIC_BLOCK) && hide(data, data_len);
     case 0x00:
         return sound ? hide_chip(data, data_len) : hide(data, data_len);
+    default:
+        return false;
+    }
+}
+
+/* D5 41 and a status in front of what a PN532 hands on. */
+static bool hide_chip_answer(struct scrip_bytes sent, uint8_t *data, size_t len)
+{
+    const bool reads = sent.len >= 5 && sent.at[0] == 0xD4 && sent.at[1] == 0x40 && sent.at[3] == SCRIP_MIFARE_READ;
+    return reads && len > 3 && is_trailer(sent.at[4]) && hide_trailer(data + 3, len - 3);
+}
+
+bool scrip_pcsc_redact_answer(struct scrip_bytes command, uint8_t *answer, size_t len)
+{
+    struct scrip_apdu apdu;
+    if (len <= 2 || scrip_apdu_parse(command, &apdu) != SCRIP_OK || apdu.cla != 0xFF) {
+        return false;
+    }
+    switch (apdu.ins) {
+    case 0xB0:
+        return apdu.p1 == 0 ? hide_trailers(answer, len - 2, apdu.p2) : hide(answer, len - 2);
+    case 0x00:
+        return hide_chip_answer(apdu.data, answer, len - 2);
     default:
         return false;
     }

@@ -79,6 +79,10 @@ size_t scrip_pcsc_atr(const struct scrip_target *target, uint8_t atr[33]);
  *  are written. Other APDUs stay as they are. @param command changed in place @return whether anything was hidden */
 bool scrip_pcsc_redact(uint8_t *command, size_t len);
 
+/** The same for its answer: where key B is data a trailer that is read shows it, and it may be the key A of others.
+ *  @param command  as it was sent or as it is shown  @param answer  with its status word, changed in place */
+bool scrip_pcsc_redact_answer(struct scrip_bytes command, uint8_t *answer, size_t len);
+
 /** Most bytes of a command that are looked at for its explanation. */
 #define SCRIP_PCSC_EXPLAIN_COMMAND 320U
 

@@ -49,6 +49,8 @@ static const char *const session[] = {
     "FFD6000710" KEY_A "FF078069" KEY_B,
     "FFD6000410 000102030405060708090A0B0C0D0E0F",
     "FF0000000FD4400160 07" KEY_A "04030201",
+    "FFB0000710", /* the card answers with B0 and a number */
+    "FFB0000410",
 };
 
 static void the_text_holds_the_commands_and_no_key(void **state)
@@ -63,6 +65,8 @@ static void the_text_holds_the_commands_and_no_key(void **state)
     assert_non_null(strstr(text, "> FFD6000410000102030405060708090A0B0C0D0E0F"));
     assert_non_null(strstr(text, "> FF0000000FD440016007000000000000"
                                  "04030201"));
+    assert_non_null(strstr(text, "< 00009000")); /* of a trailer that is read */
+    assert_non_null(strstr(text, "< B0079000"));
 }
 
 static void the_pcapng_holds_the_commands_and_no_key(void **state)

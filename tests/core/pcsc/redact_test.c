@@ -48,8 +48,43 @@ static void keys_are_hidden_and_nothing_else_is(void **state)
     }
 }
 
+static void a_trailer_that_is_read_shows_no_key(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *command, *answer;
+        const char *shown; /* NULL: as it is */
+    } table[] = {
+        {"FFB0000710", "000000000000FF078069B0B1B2B3B4B59000", "000000000000FF0780690000000000009000"},
+        {"FFB00007000010", "000000000000FF078069B0B1B2B3B4B59000", "000000000000FF0780690000000000009000"},
+        {"FFB0000620", D1 "A0A1A2A3A4A5FF078069B0B1B2B3B4B59000", D1 "000000000000FF0780690000000000009000"},
+        {"FFB0000710", "000000000000FF078069B0B19000",
+         "000000000000000000000000"
+         "9000"},
+        {"FFB0000410", D1 "9000", NULL},
+        {"FFB0010710", D1 "9000", Z16 "9000"},
+        {"FFB0000710", "6982", NULL},
+        {"FFB0000710", "", NULL},
+        {"FF00000005D440013007", "D54100000000000000FF078069B0B1B2B3B4B59000",
+         "D54100000000000000FF0780690000000000009000"},
+        {"FF00000005D440013004", "D54100" D1 "9000", NULL},
+        {"FF00000005D440013007", "D541149000", NULL},
+        {"FFCA000000", "010203049000", NULL},
+        {"00B0000710", D1 "9000", NULL},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        uint8_t command[32];
+        uint8_t at[64];
+        const size_t command_len = from_hex(table[i].command, command, sizeof command);
+        const size_t len = from_hex(table[i].answer, at, sizeof at);
+        assert_int_equal(scrip_pcsc_redact_answer(scrip_bytes(command, command_len), at, len), table[i].shown != NULL);
+        assert_hex(scrip_bytes(at, len), table[i].shown != NULL ? table[i].shown : table[i].answer);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_hidden_and_nothing_else_is)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_hidden_and_nothing_else_is),
+                                       cmocka_unit_test(a_trailer_that_is_read_shows_no_key)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
