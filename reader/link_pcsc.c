@@ -151,6 +151,17 @@ static bool is_storage(const struct scrip_card_info *info)
     return info->ats_len >= 4 + sizeof head && memcmp(info->ats + 4, head, sizeof head) == 0;
 }
 
+/* MIFARE Classic, Mini, Plus in SL1 and SL2, or what a reader has no name for but its SAK says so (scrip/pcsc.h). */
+static bool has_trailers(const struct scrip_card_info *info)
+{
+    static const uint8_t names[] = {0x01, 0x02, 0x26, 0x36, 0x37, 0x38, 0x39};
+    const uint8_t *name = info->ats + 13;
+    if (!is_storage(info) || info->ats_len < 15) {
+        return false;
+    }
+    return name[0] == 0x00 ? memchr(names, name[1], sizeof names) != NULL : name[0] == 0xFF && (name[1] & 0x08) != 0;
+}
+
 static LONG power_on(struct link_pcsc *self, struct scrip_card_info *info)
 {
     DWORD len = sizeof info->ats;
@@ -192,6 +203,7 @@ static enum scrip_status connect(struct scrip_link *link, uint32_t timeout_ms, s
     }
     uid_get(self, &found);
     self->storage = is_storage(&found);
+    self->dialect.trailers = has_trailers(&found);
     *info = found;
     return SCRIP_OK;
 }

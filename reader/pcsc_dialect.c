@@ -1,8 +1,10 @@
 #include "pcsc_dialect.h"
+#include <scrip/apdu.h>
 #include <scrip/classic.h>
 #include <scrip/pcsc.h>
 #include <string.h>
 
+#define STORE     0x00
 #define INCREMENT 0x01
 #define BLOCK     SCRIP_CLASSIC_BLOCK
 
@@ -208,6 +210,28 @@ static enum scrip_status native(struct reader *reader, struct scrip_bytes capdu,
     return SCRIP_OK;
 }
 
+/* ---- What is not sent ---------------------------------------------------------------------------------------------
+ */
+
+/* A trailer with damaged access bits, or a number in a trailer's place. Readers pass both on, and the card takes them:
+ * its sector is blocked for ever. */
+static bool locks_sector(struct scrip_bytes capdu)
+{
+    struct scrip_apdu apdu;
+    bool locks = false;
+    if (scrip_apdu_parse(capdu, &apdu) != SCRIP_OK || apdu.cla != 0xFF || apdu.p1 != 0 ||
+        (apdu.ins != 0xD6 && apdu.ins != 0xD7)) {
+        return false;
+    }
+    if (apdu.ins == 0xD7 && apdu.data.len == 5) {
+        return apdu.data.at[0] == STORE && apdu.p2 == scrip_classic_trailer(scrip_classic_sector(apdu.p2));
+    }
+    for (size_t i = 0; i < apdu.data.len / BLOCK; i++) {
+        locks = locks || scrip_classic_write_check((uint8_t)(apdu.p2 + i), apdu.data.at + i * BLOCK) != SCRIP_OK;
+    }
+    return locks;
+}
+
 /* ---- The commands that are translated ---------------------------------------------------------------------------- */
 
 static enum scrip_status answer(struct scrip_buf *rapdu, struct scrip_bytes data, uint16_t sw)
@@ -279,6 +303,9 @@ enum scrip_status pcsc_dialect_transmit(struct pcsc_dialect *dialect, pcsc_diale
         {0xD7, 7, 0x03, do_restore}, {0xB1, 5, -1, do_read},
     };
     struct reader reader = {.dialect = dialect, .send = send, .ctx = ctx};
+    if (dialect->trailers && locks_sector(capdu)) {
+        return answer(rapdu, scrip_bytes(NULL, 0), SCRIP_PCSC_WRONG_DATA);
+    }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (capdu.len == commands[i].len && capdu.at[0] == 0xFF && capdu.at[1] == commands[i].ins &&
             (commands[i].operation < 0 || (capdu.at[4] == capdu.len - 5 && capdu.at[5] == commands[i].operation))) {

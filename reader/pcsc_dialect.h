@@ -8,7 +8,10 @@
  * What a reader has in no dialect is made of what it has. Restore: both blocks are read; a target that is a value block
  * of the same address is incremented or decremented by the difference (so giving it more takes the right to increment),
  * any other is written as a value block with the address of its source, as the chip would do it. Store: writing.
- * Reading a value: reading the block. */
+ * Reading a value: reading the block.
+ *
+ * A write that would block a sector of a MIFARE Classic for ever (a trailer whose access bits are damaged, a value in a
+ * trailer's place) is answered with 6A80 and not sent. */
 #ifndef READER_PCSC_DIALECT_H
 #define READER_PCSC_DIALECT_H
 
@@ -20,6 +23,7 @@ struct pcsc_dialect {
     bool no_store;   /* FF D7 .. 00 is not known to it */
     bool no_restore; /* FF D7 .. 03 */
     bool no_read;    /* FF B1 */
+    bool trailers;   /* the card is a MIFARE Classic, or speaks like one */
 };
 
 /* The reader: a command out, its response appended. @return as scrip_link_ops.transmit */

@@ -93,6 +93,14 @@ void scrip_classic_access_put(const struct scrip_classic_access *access, uint8_t
     bytes[2] = (uint8_t)(c3 << 4 | c2);
 }
 
+enum scrip_status scrip_classic_write_check(uint8_t block, const uint8_t data[SCRIP_CLASSIC_BLOCK])
+{
+    struct scrip_classic_access access;
+    return block == scrip_classic_trailer(scrip_classic_sector(block))
+               ? scrip_classic_access_get(data + SCRIP_CLASSIC_AT_ACCESS, &access)
+               : SCRIP_OK;
+}
+
 /* Who has each right. Columns: the condition C1 C2 C3 from 000 to 111. */
 enum { NO = 0, A = 1, B = 2, AB = 3 };
 

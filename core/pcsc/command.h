@@ -15,7 +15,6 @@
 #define SW_SLOT           0x6988U
 #define SW_KEY_LENGTH     0x6989U
 #define SW_KEY_TYPE       0x6986U /* authentication */
-#define SW_DATA           0x6A80U
 #define SW_WRONG_LE       0x6C00U /* + the right one */
 #define SW_CHIP_CHECKSUM  0x6327U /* direct transmit */
 #define SW_CHIP_PARAMETER 0x637FU

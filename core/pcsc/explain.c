@@ -233,7 +233,7 @@ static const char *meaning(uint16_t sw)
         {SCRIP_PCSC_NO_FUNCTION, "not known to the reader, or not for this card"},
         {SCRIP_PCSC_NO_COMMAND, "not known to the reader"},
         {SCRIP_PCSC_WRONG_LENGTH, "of a wrong length"},
-        {SW_DATA, "the data makes no sense"},
+        {SCRIP_PCSC_WRONG_DATA, "the data makes no sense"},
     };
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         if (meanings[i].sw == sw) {

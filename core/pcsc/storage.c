@@ -152,14 +152,6 @@ static enum scrip_status write_block(struct scrip_pcsc *pcsc, uint8_t block, con
     return status;
 }
 
-/* A trailer whose access bits do not match their inverted copies would lock its sector for ever. */
-static bool locks_sector(uint8_t block, const uint8_t data[SCRIP_CLASSIC_BLOCK])
-{
-    struct scrip_classic_access access;
-    return block == scrip_classic_trailer(scrip_classic_sector(block)) &&
-           scrip_classic_access_get(data + 6, &access) != SCRIP_OK;
-}
-
 enum scrip_status pcsc_update_binary(struct scrip_pcsc *pcsc, const struct pseudo *cmd, struct answer *answer)
 {
     const size_t blocks = cmd->data.len / SCRIP_CLASSIC_BLOCK;
@@ -170,8 +162,9 @@ enum scrip_status pcsc_update_binary(struct scrip_pcsc *pcsc, const struct pseud
     if (blocks > run_blocks(cmd->p2)) {
         return refuse(answer, SCRIP_PCSC_NO_BLOCK);
     }
-    if (locks_sector(cmd->p2, cmd->data.at)) {
-        return refuse(answer, SW_DATA);
+    if (scrip_classic_write_check(cmd->p2, cmd->data.at) !=
+        SCRIP_OK) { /* would lock the sector; runs have no trailer */
+        return refuse(answer, SCRIP_PCSC_WRONG_DATA);
     }
     for (size_t i = 0; i < blocks; i++) {
         SCRIP_TRY(write_block(pcsc, (uint8_t)(cmd->p2 + i), cmd->data.at + i * SCRIP_CLASSIC_BLOCK, answer->out));

@@ -97,7 +97,7 @@ enum scrip_status pcsc_identiv_value(struct scrip_pcsc *pcsc, const struct pseud
         return refuse(answer, SCRIP_PCSC_NO_FUNCTION);
     }
     if (cmd->data.at[1] != cmd->p2) {
-        return refuse(answer, SW_DATA);
+        return refuse(answer, SCRIP_PCSC_WRONG_DATA);
     }
     return pcsc_value_change(pcsc, answer, operation, cmd->p2, cmd->data.at + 2);
 }

@@ -61,6 +61,11 @@ struct scrip_classic_access {
 enum scrip_status scrip_classic_access_get(const uint8_t bytes[3], struct scrip_classic_access *access);
 void scrip_classic_access_put(const struct scrip_classic_access *access, uint8_t bytes[3]);
 
+/** A block that is about to be written. The card takes a trailer whose access bits are damaged, and its sector is
+ *  blocked for ever; so whoever sends blocks asks here first.
+ *  @return SCRIP_OK; SCRIP_E_CORRUPT: a trailer whose inverted copies do not match */
+enum scrip_status scrip_classic_write_check(uint8_t block, const uint8_t data[SCRIP_CLASSIC_BLOCK]);
+
 /** Rights. Each is asked for with the key that was used: false A, true B. */
 enum scrip_classic_right {
     SCRIP_CLASSIC_MAY_READ,

@@ -28,7 +28,8 @@ struct scrip_coupler_ops {
     enum scrip_status (*again)(struct scrip_coupler *coupler);
     /** A command to a card of part 4. @return as scrip_pcd_4_exchange; SCRIP_E_STATE: the card is none */
     enum scrip_status (*apdu)(struct scrip_coupler *coupler, struct scrip_bytes command, struct scrip_buf *response);
-    /** A command of MIFARE Classic in the clear; enciphering is done below (mifare.h lists commands and results). */
+    /** A command of MIFARE Classic in the clear; enciphering is done below (mifare.h lists commands and results). A
+     *  trailer that would block its sector for ever is not sent (SCRIP_E_CORRUPT). */
     enum scrip_status (*mifare)(struct scrip_coupler *coupler, struct scrip_bytes command, struct scrip_buf *response);
     /** Bits to whatever is active. @param last_bits  bits of the last byte received, 0: all eight
      *  @return SCRIP_OK; SCRIP_E_TIMEOUT; SCRIP_E_MAC: parity or CRC; SCRIP_E_SPACE; SCRIP_E_UNSUPPORTED; SCRIP_E_LINK

@@ -50,6 +50,11 @@ struct scrip_mifare_auth {
 enum scrip_status scrip_mifare_exchange(const struct scrip_radio *radio, const struct scrip_mifare_auth *auth,
                                         struct scrip_bytes command, struct scrip_buf *response);
 
+/** The same for the model of a reader chip, which passes on every trailer as the chip does. Terminals take
+ *  scrip_mifare_exchange. @return as there, without SCRIP_E_CORRUPT */
+enum scrip_status scrip_mifare_exchange_unchecked(const struct scrip_radio *radio, const struct scrip_mifare_auth *auth,
+                                                  struct scrip_bytes command, struct scrip_buf *response);
+
 /** Crypto-1 in software over a radio that sends parity as it is told to. `radio` and `auth` are what
  *  scrip_mifare_exchange takes; both point back into the struct, so it may not move. A NAK of the card and switching
  *  the carrier end the session. Wipe when done (scrip_mifare_soft_drop). */

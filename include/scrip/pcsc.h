@@ -25,6 +25,7 @@
 #define SCRIP_PCSC_SECURITY     0x6982U /**< not authenticated for that block */
 #define SCRIP_PCSC_NO_KEY       0x6984U /**< the slot holds no key */
 #define SCRIP_PCSC_NO_FUNCTION  0x6A81U
+#define SCRIP_PCSC_WRONG_DATA   0x6A80U /**< two blocks named, or a trailer that would lock its sector */
 #define SCRIP_PCSC_NO_BLOCK     0x6A82U
 #define SCRIP_PCSC_WRONG_LENGTH 0x6700U
 #define SCRIP_PCSC_NO_COMMAND   0x6D00U

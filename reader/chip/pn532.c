@@ -1,5 +1,6 @@
 /* PN532 as a coupler: its commands for finding a card and talking to it. */
 #include "pn532_port.h"
+#include <scrip/classic.h>
 #include <string.h>
 
 enum command {
@@ -302,6 +303,9 @@ static enum scrip_status apdu(struct scrip_coupler *coupler, struct scrip_bytes 
     return status;
 }
 
+#define WRITE 0xA0U
+#define HALT  0x50U
+
 /* Commands of MIFARE Classic, their lengths, and what the card sends back. */
 struct mifare_row {
     uint8_t command;
@@ -312,8 +316,8 @@ struct mifare_row {
 static const struct mifare_row *mifare_row(struct scrip_bytes command)
 {
     static const struct mifare_row rows[] = {
-        {0x60, 12, 0}, {0x61, 12, 0}, {0x30, 2, 16}, {0xA0, 18, 0}, {0xC0, 6, 0},
-        {0xC1, 6, 0},  {0xC2, 6, 0},  {0xB0, 2, 0},  {0x40, 2, 0},  {0x50, 2, 0},
+        {0x60, 12, 0}, {0x61, 12, 0}, {0x30, 2, 16}, {WRITE, 18, 0}, {0xC0, 6, 0},
+        {0xC1, 6, 0},  {0xC2, 6, 0},  {0xB0, 2, 0},  {0x40, 2, 0},   {HALT, 2, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (command.len == rows[i].len && command.at[0] == rows[i].command) {
@@ -343,9 +347,12 @@ static enum scrip_status mifare(struct scrip_coupler *coupler, struct scrip_byte
     if (response->cap - response->len < row->answer_len) {
         return SCRIP_E_SPACE;
     }
+    if (row->command == WRITE) { /* the chip would pass anything on */
+        SCRIP_TRY(scrip_classic_write_check(command.at[1], command.at + 2));
+    }
     SCRIP_TRY(bare_end(pn532));
     pn532->sent = false;
-    if (row->command == 0x50) {
+    if (row->command == HALT) {
         return halt(pn532);
     }
     SCRIP_TRY(data_exchange(pn532, TARGET, command, &answer));

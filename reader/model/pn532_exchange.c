@@ -120,7 +120,7 @@ static enum scrip_status exchange_storage(struct scrip_pn532_model *chip, struct
     uint8_t status = PN532_PARAMETER;
     if (data.len > 0 && is_classic(data.at[0])) {
         const struct scrip_radio *radio = scrip_ciu_radio(&chip->ciu);
-        status = classic_status(chip, scrip_mifare_exchange(radio, &chip->auth, data, &out));
+        status = classic_status(chip, scrip_mifare_exchange_unchecked(radio, &chip->auth, data, &out));
     } else if (data.len > 0) {
         status = exchange_frame(chip, data, &out);
     }

@@ -49,7 +49,7 @@ static struct stage *given(struct stage *s, const char *knows, const char *refus
 
 static struct scrip_bytes say(struct stage *s, const char *hex)
 {
-    uint8_t command[64];
+    uint8_t command[80];
     struct scrip_buf out = SCRIP_BUF_OF(s->at);
     s->log[0] = '\0';
     s->bench.fake.log[0] = '\0';
@@ -307,6 +307,45 @@ static void a_torn_command_is_not_tried_in_another_dialect(void **state)
     assert_int_equal(calls, 2); /* nor an empty answer */
 }
 
+#define KEYS   "A0A1A2A3A4A5"
+#define BLOCK_ "000102030405060708090A0B0C0D0E0F"
+
+static void what_would_lock_a_sector_is_not_sent(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *command;
+        bool sent; /* to a card with trailers; to others all are */
+    } table[] = {
+        {"FFD6000710 " KEYS "FF078069" KEYS, true},
+        {"FFD6000710 " KEYS "FF078068" KEYS, true}, /* byte 9 is free */
+        {"FFD6000710 " KEYS "FE078069" KEYS, false},
+        {"FFD6000710 " KEYS "FF178069" KEYS, false},
+        {"FFD6000710 " KEYS "FF070069" KEYS, false},
+        {"FFD60007000010 " KEYS "FF070069" KEYS, false}, /* in the long form */
+        {"FFD6009310 " KEYS "FF070069" KEYS, true},      /* a 4K: in the middle of a sector of 16 */
+        {"FFD600AF10 " KEYS "FF070069" KEYS, false},     /* and its trailer */
+        {"FFD6000610 " BLOCK_, true},                    /* a data block takes anything */
+        {"FFD7000630 " BLOCK_ BLOCK_ BLOCK_, false},     /* a run over the trailer */
+        {"FFD7000430 " BLOCK_ BLOCK_ BLOCK_, true},      /* and one that ends before it */
+        {"FFD7000705 00 00000001", false},               /* a number in its place */
+        {"FFD7000605 00 00000001", true},
+        {"FFB0000710", true},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        for (int trailers = 0; trailers < 2; trailers++) {
+            struct stage s;
+            given(&s, "D7 ", "6D00");
+            s.dialect.trailers = trailers != 0;
+            const struct scrip_bytes answer = say(&s, table[i].command);
+            assert_int_equal(s.log[0] != '\0', table[i].sent || trailers == 0);
+            if (s.log[0] == '\0') {
+                assert_hex(answer, "6A80");
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +361,7 @@ int main(void)
         cmocka_unit_test(values_are_stored_and_read_without_help),
         cmocka_unit_test(everything_else_passes_as_it_is),
         cmocka_unit_test(a_torn_command_is_not_tried_in_another_dialect),
+        cmocka_unit_test(what_would_lock_a_sector_is_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

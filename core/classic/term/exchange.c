@@ -3,10 +3,9 @@
 #include <scrip/classic.h>
 #include <scrip/mifare.h>
 
-#define HEAD_LEN      2U
-#define TRAILER_GROUP 3U
-#define ACK_BITS      4U
-#define US_OF_MS      1000U
+#define HEAD_LEN 2U
+#define ACK_BITS 4U
+#define US_OF_MS 1000U
 
 /* What came back, as four bits: an answer of four bits, or nothing, or something else. */
 enum answer { ANSWER_ACK, ANSWER_NAK, ANSWER_SILENCE, ANSWER_FRAME };
@@ -75,18 +74,8 @@ static enum scrip_status authenticate(const struct scrip_mifare_auth *auth, stru
     return auth->authenticate(auth->ctx, at[0], at[1], at + HEAD_LEN, at + HEAD_LEN + SCRIP_CLASSIC_KEY);
 }
 
-/* A trailer with damaged access bits is taken by the card, and blocks its sector for ever. */
-static enum scrip_status check_trailer(struct scrip_bytes command)
-{
-    struct scrip_classic_access access;
-    if (command.at[0] != SCRIP_MIFARE_WRITE || scrip_classic_group(command.at[1]) != TRAILER_GROUP) {
-        return SCRIP_OK;
-    }
-    return scrip_classic_access_get(command.at + HEAD_LEN + SCRIP_CLASSIC_AT_ACCESS, &access);
-}
-
-enum scrip_status scrip_mifare_exchange(const struct scrip_radio *radio, const struct scrip_mifare_auth *auth,
-                                        struct scrip_bytes command, struct scrip_buf *response)
+enum scrip_status scrip_mifare_exchange_unchecked(const struct scrip_radio *radio, const struct scrip_mifare_auth *auth,
+                                                  struct scrip_bytes command, struct scrip_buf *response)
 {
     const struct scrip_classic_command *row = command.len > 0 ? scrip_classic_command(command.at[0]) : NULL;
     struct scrip_frame frame;
@@ -101,11 +90,19 @@ enum scrip_status scrip_mifare_exchange(const struct scrip_radio *radio, const s
     if (row->answer == SCRIP_CLASSIC_ANSWER_BLOCK && response->cap - response->len < SCRIP_CLASSIC_BLOCK) {
         return SCRIP_E_SPACE;
     }
-    SCRIP_TRY(check_trailer(command));
     SCRIP_TRY(send(radio, scrip_bytes_head(command, HEAD_LEN), row->timeout_ms, &frame, &answer));
     if (row->operand > 0) {
         SCRIP_TRY(want_ack(answer));
         SCRIP_TRY(send(radio, scrip_bytes_from(command, HEAD_LEN), row->timeout2_ms, &frame, &answer));
     }
     return want(row->answer, answer, &frame, response);
+}
+
+enum scrip_status scrip_mifare_exchange(const struct scrip_radio *radio, const struct scrip_mifare_auth *auth,
+                                        struct scrip_bytes command, struct scrip_buf *response)
+{
+    if (command.len == HEAD_LEN + SCRIP_CLASSIC_BLOCK && command.at[0] == SCRIP_MIFARE_WRITE) {
+        SCRIP_TRY(scrip_classic_write_check(command.at[1], command.at + HEAD_LEN));
+    }
+    return scrip_mifare_exchange_unchecked(radio, auth, command, response);
 }

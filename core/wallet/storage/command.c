@@ -1,5 +1,6 @@
 /* What a purse on a storage card says to its reader, and what it hears. */
 #include "storage.h"
+#include <scrip/classic.h>
 #include <scrip/pcsc.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ enum scrip_status scrip_storage_read(struct scrip_batch *batch, uint8_t block)
 enum scrip_status scrip_storage_write(struct scrip_batch *batch, uint8_t block, const uint8_t data[16])
 {
     uint8_t apdu[21] = {0xFF, 0xD6, 0x00, block, 0x10};
+    SCRIP_TRY(scrip_classic_write_check(block, data)); /* the reader may be one that passes anything on */
     memcpy(apdu + 5, data, 16);
     const enum scrip_status status = add(batch, apdu, sizeof apdu);
     scrip_wipe(apdu, sizeof apdu); /* a trailer holds keys */

@@ -210,12 +210,27 @@ static void key_a_of_a_native_purse_opens_no_increment_and_no_write(void **state
         assert_ok(scrip_storage_open(&batch, 7, false, key));
         assert_ok(n == 0   ? scrip_storage_change(&batch, 4, true, 1)
                   : n == 1 ? scrip_storage_write(&batch, 4, block)
-                  : n == 2 ? scrip_storage_write(&batch, 7, block)
+                  : n == 2 ? scrip_storage_write(&batch, 7, scrip_classic_trailer_new)
                            : scrip_storage_change(&batch, 4, false, 1));
         assert_ok(sb_connect(&b->link, 0, &info));
         assert_ok(scrip_batch_transmit(&batch, &b->link, &replies));
         assert_ok(scrip_storage_reply(&replies, 1, NULL, NULL));
         assert_status(scrip_storage_reply(&replies, 2, NULL, &sw), n < 3 ? SCRIP_E_CARD : SCRIP_OK);
+    }
+}
+
+static void a_trailer_that_would_lock_its_sector_is_not_asked_for(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < 24; bit++) {
+        struct scrip_batch batch;
+        uint8_t trailer[16];
+        memcpy(trailer, scrip_classic_trailer_new, sizeof trailer);
+        trailer[SCRIP_CLASSIC_AT_ACCESS + bit / 8] ^= (uint8_t)(1U << bit % 8);
+        scrip_batch_clear(&batch);
+        assert_status(scrip_storage_write(&batch, 7, trailer), SCRIP_E_CORRUPT);
+        assert_int_equal(batch.count, 0);
+        assert_ok(scrip_storage_write(&batch, 6, trailer));
     }
 }
 
@@ -722,6 +737,7 @@ int main(void)
         TEST(an_order_is_credited_once_at_a_terminal),
         TEST(a_gate_takes_mends_and_recovers_and_cannot_give),
         TEST(key_a_of_a_native_purse_opens_no_increment_and_no_write),
+        TEST(a_trailer_that_would_lock_its_sector_is_not_asked_for),
         TEST(a_foreign_sector_and_a_blank_one_are_told_apart),
         TEST(personalising_twice_is_no_way_to_value),
         TEST(keys_are_changed_and_the_value_stays),

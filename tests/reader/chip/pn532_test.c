@@ -678,6 +678,23 @@ static void a_line_cut_after_any_byte_leaves_the_driver_able_to_go_on(void **sta
     }
 }
 
+static void a_trailer_that_would_lock_its_sector_does_not_reach_the_chip(void **state)
+{
+    (void)state;
+    static const struct fake_step script[] = {BEGIN,
+                                              FIELD,
+                                              {"4A 0100", "4B 01 01 0004 08 04 01020304"},
+                                              {"40 01 A007 A0A1A2A3A4A5 FF078069 B0B1B2B3B4B5", "41 00"},
+                                              {"40 01 A006 A0A1A2A3A4A5 FF078169 B0B1B2B3B4B5", "41 00"},
+                                              {NULL, NULL}};
+    struct bench *b = given(WIRE_HSU, script);
+    assert_ok(found(b));
+    assert_status(did_mifare(b, "A007 A0A1A2A3A4A5 FF078169 B0B1B2B3B4B5"), SCRIP_E_CORRUPT);
+    assert_ok(did_mifare(b, "A007 A0A1A2A3A4A5 FF078069 B0B1B2B3B4B5")); /* the card is still selected */
+    assert_ok(did_mifare(b, "A006 A0A1A2A3A4A5 FF078169 B0B1B2B3B4B5"));
+    finish(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -707,6 +724,7 @@ int main(void)
         cmocka_unit_test(a_byte_lost_or_damaged_anywhere_never_makes_a_wrong_answer),
         cmocka_unit_test(damage_on_a_clocked_bus_never_makes_a_wrong_answer),
         cmocka_unit_test(a_line_cut_after_any_byte_leaves_the_driver_able_to_go_on),
+        cmocka_unit_test(a_trailer_that_would_lock_its_sector_does_not_reach_the_chip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -570,6 +570,22 @@ static void no_key_stays_in_the_chip(void **state)
     classic_free(&classic);
 }
 
+static void a_trailer_that_locks_its_sector_is_passed_on_as_a_chip_does(void **state)
+{
+    static struct bench b;
+    static struct classic classic;
+    (void)state;
+    bench_begin(&b);
+    classic_init(&classic, "DEADBEEF", false);
+    bench_lay(&b, &classic.card.picc);
+    bench_open(&b);
+    assert_ok(bench_try(&b, "4A 01 00"));
+    bench_ask(&b, "40 01 60 04 FF FF FF FF FF FF DE AD BE EF", "41 00");
+    bench_ask(&b, "40 01 A0 07 FF FF FF FF FF FF FF 07 81 69 FF FF FF FF FF FF", "41 00");
+    bench_ask(&b, "40 01 30 04", "41 13"); /* blocked, for ever */
+    classic_free(&classic);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -597,6 +613,7 @@ int main(void)
         cmocka_unit_test(without_field_there_is_no_exchange),
         cmocka_unit_test(a_card_that_is_torn_is_silent_until_the_field_returns),
         cmocka_unit_test(no_key_stays_in_the_chip),
+        cmocka_unit_test(a_trailer_that_locks_its_sector_is_passed_on_as_a_chip_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
