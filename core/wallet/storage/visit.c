@@ -207,6 +207,13 @@ static enum scrip_status take_open(struct scrip_purse_job *job, const struct scr
 
 /* ---- which copy counts ------------------------------------------------------------------------------------------- */
 
+/* Two good copies with two tags are of a card that does not carry the tag along: it has none. */
+static int tag_of(const struct visit *visit, bool main_good)
+{
+    const int tag = visit->kind->tag(visit->copies[main_good ? 0 : 1]);
+    return visit->repair != SCRIP_COPIES_GOOD || tag == visit->kind->tag(visit->copies[1]) ? tag : SCRIP_STORAGE_NO_TAG;
+}
+
 void visit_decide(struct visit *visit)
 {
     int32_t main = 0;
@@ -215,13 +222,11 @@ void visit_decide(struct visit *visit)
     const bool backup_good = visit->kind->get(visit->copies[1], &backup) == SCRIP_OK;
     visit->value = main_good ? main : backup;
     if (main_good) {
-        const bool same =
-            backup_good && backup == main && visit->kind->tag(visit->copies[0]) == visit->kind->tag(visit->copies[1]);
-        visit->repair = same ? SCRIP_COPIES_GOOD : SCRIP_COPIES_MEND_BACKUP;
+        visit->repair = backup_good && backup == main ? SCRIP_COPIES_GOOD : SCRIP_COPIES_MEND_BACKUP;
     } else {
         visit->repair = backup_good ? SCRIP_COPIES_MEND_MAIN : SCRIP_COPIES_BOTH_DAMAGED;
     }
-    visit->tag = visit->kind->tag(visit->copies[main_good ? 0 : 1]);
+    visit->tag = tag_of(visit, main_good);
 }
 
 enum scrip_status visit_report_damage(struct scrip_purse_job *job)

@@ -554,6 +554,38 @@ static void a_credit_in_between_makes_a_debit_undecided(void **state)
     assert_status(sb_tap(b, SCRIP_PURSE_RECOVER, 0, 0), SCRIP_E_WAIT);
 }
 
+/* A clone whose TRANSFER writes the number of its target: main block 4, backup block 5. */
+static void as_a_clone_leaves_it(struct sb *b, uint8_t main_tag)
+{
+    int32_t value = 0;
+    uint8_t address = 0;
+    assert_ok(scrip_classic_value_get(sb_block(b, 4), &value, &address));
+    scrip_classic_value_put(value, main_tag, sb_block(b, 4));
+    scrip_classic_value_put(value, 5, sb_block(b, 5));
+}
+
+static void a_card_that_does_not_carry_the_tag_is_a_purse_without_one(void **state)
+{
+    struct sb *b = &bench;
+    (void)state;
+    sb_purse(b, "classic", 1000);
+    for (unsigned n = 1; n <= 3; n++) {
+        assert_ok(sb_tap(b, SCRIP_PURSE_CREDIT, 500, n));
+        assert_int_equal(b->job.result.repair, SCRIP_COPIES_GOOD);
+        as_a_clone_leaves_it(b, sb_block(b, 4)[12]);
+        assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+        assert_int_equal(b->job.result.repair, SCRIP_COPIES_GOOD);
+        as_a_clone_leaves_it(b, 4);
+    }
+    b->cut_after = 5;
+    assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), SCRIP_E_TORN);
+    sb_power_back(b);
+    another_terminal_takes(b, 500);
+    as_a_clone_leaves_it(b, 4); /* tag and balance are what they were before the credit */
+    assert_status(sb_tap(b, SCRIP_PURSE_CREDIT, 500, 8), SCRIP_E_WAIT);
+    assert_int_equal(sb_balance(b), 1750);
+}
+
 /* Only credits move it, and it goes round. */
 static void credits_count_in_the_tag_and_debits_do_not(void **state)
 {
@@ -752,6 +784,7 @@ int main(void)
         TEST(a_credit_that_was_spent_elsewhere_is_not_given_again),
         TEST(a_credit_that_did_not_happen_is_given_where_that_can_be_proved),
         TEST(a_credit_in_between_makes_a_debit_undecided),
+        TEST(a_card_that_does_not_carry_the_tag_is_a_purse_without_one),
         TEST(credits_count_in_the_tag_and_debits_do_not),
         TEST(an_order_that_may_be_on_the_card_is_not_credited_again),
         TEST(two_purses_on_one_card_do_not_settle_each_other),
