@@ -80,12 +80,14 @@ static bool worth(struct ms *ms, int32_t *value)
     return copy_value(bench.purse.main_block, value) || copy_value(bench.purse.backup_block, value);
 }
 
-static void search(const char *purse, bool credits)
+static void search(const char *purse, bool same, bool may_lose)
 {
     struct ms ms = {.name = purse,
                     .begins = BEGINS,
-                    .most = AMOUNTS,
-                    .credits = credits,
+                    .most = same ? MS_STEPS : AMOUNTS,
+                    .credits = true,
+                    .same = same,
+                    .may_lose = may_lose,
                     .seat = seat,
                     .plan = plan,
                     .visit = visit,
@@ -104,14 +106,21 @@ static void search(const char *purse, bool credits)
 static void no_sequence_of_visits_makes_or_loses_value_on_the_native_purse(void **state)
 {
     (void)state;
-    search("classic", true);
+    search("classic", false, false);
 }
 
 static void no_sequence_of_visits_makes_or_loses_value_on_the_bcd_wallet(void **state)
 {
     (void)state;
-    search("bcd", true);
-    search("bcd+hardened", true);
+    search("bcd", false, false);
+    search("bcd+hardened", false, false);
+}
+
+static void a_gate_and_a_till_with_one_price_give_nothing_away(void **state)
+{
+    (void)state;
+    search("classic", true, false);
+    search("bcd", true, true);
 }
 
 int main(int argc, char **argv)
@@ -119,6 +128,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_sequence_of_visits_makes_or_loses_value_on_the_native_purse),
         cmocka_unit_test(no_sequence_of_visits_makes_or_loses_value_on_the_bcd_wallet),
+        cmocka_unit_test(a_gate_and_a_till_with_one_price_give_nothing_away),
     };
     episodes = ms_argument(argc, argv, 1, 300);
     first_seed = ms_argument(argc, argv, 2, 1);
