@@ -242,6 +242,13 @@ char *tool_hex_text(struct scrip_bytes bytes, char *text)
     return text;
 }
 
+char *tool_uid_text(const uint8_t uid[7], bool storage, char text[15])
+{
+    static const uint8_t padding[3];
+    const bool is_short = storage && memcmp(uid + 4, padding, sizeof padding) == 0;
+    return tool_hex_text(scrip_bytes(uid, is_short ? 4 : 7), text);
+}
+
 char *tool_time_text(uint64_t unix_ms, char text[32])
 {
     const time_t seconds = (time_t)(unix_ms / 1000);

@@ -50,6 +50,10 @@ int tool_amount(struct tool *tool, const char *name, int32_t *minor);
 /** Bytes as capitals hex. @param text 2 * len + 1 characters @return text */
 char *tool_hex_text(struct scrip_bytes bytes, char *text);
 
+/** A UID as journals and results hold it, in hex. @param storage  a storage card's: three zeros behind four bytes are
+ * no part of it @return text */
+char *tool_uid_text(const uint8_t uid[7], bool storage, char text[15]);
+
 /** A time as 2026-11-21 02:03:04 UTC. @return text */
 char *tool_time_text(uint64_t unix_ms, char text[32]);
 

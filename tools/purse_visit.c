@@ -240,10 +240,7 @@ void visit_clear(struct visit *visit)
 
 char *visit_uid_text(const struct visit *visit, char text[15])
 {
-    static const uint8_t padding[3];
-    const uint8_t *uid = visit->job.result.uid;
-    const bool is_short = !is_desfire(visit) && memcmp(uid + 4, padding, sizeof padding) == 0;
-    return tool_hex_text(scrip_bytes(uid, is_short ? 4 : 7), text);
+    return tool_uid_text(visit->job.result.uid, !is_desfire(visit), text);
 }
 
 static enum tool_card_state card_state(const struct scrip_purse_result *result)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <scrip/journal.h>
 #include <scrip/posix.h>
+#include <scrip/purse_storage.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -167,6 +168,31 @@ static const char *state_name(const struct scrip_journal_line *line)
     return line->state < sizeof names / sizeof names[0] ? names[line->state] : "?";
 }
 
+static void say_line(struct tool *tool, const struct scrip_journal_line *line, bool uploaded, json_t *rows)
+{
+    char uid[15], money[SCRIP_MONEY_TEXT_MAX], when[32] = "?";
+    uint64_t at_ms = 0;
+    const bool storage = scrip_storage_profile_known(line->profile);
+    const char *kind = line->kind == SCRIP_JOURNAL_CREDIT ? "credit" : "debit";
+    if (scrip_purse_timestamp_get(line->timestamp, &at_ms) == SCRIP_OK) {
+        tool_time_text(at_ms, when);
+    }
+    tool_uid_text(line->uid, storage, uid);
+    tool_say(tool, "%6llu  %s  card %s  %-6s %14s  %s%s", (unsigned long long)line->sequence, when, uid, kind,
+             tool_money(tool, line->amount, money), state_name(line), uploaded ? ", uploaded" : "");
+    json_t *row =
+        json_pack("{s:I, s:s, s:s, s:s, s:i, s:s, s:s, s:b}", "sequence", (json_int_t)line->sequence, "at", when,
+                  "card", uid, "kind", kind, "amount", (int)line->amount, "state", state_name(line), "purse",
+                  storage ? scrip_storage_kind_name(line->profile & 0x0FU) : "desfire", "uploaded", (int)uploaded);
+    if (line->has_balance) {
+        json_object_set_new(row, "balance_before", json_integer(line->balance));
+    }
+    if (line->kind == SCRIP_JOURNAL_CREDIT) {
+        json_object_set_new(row, "reference", json_integer(line->reference));
+    }
+    json_array_append_new(rows, row);
+}
+
 static int journal(struct tool *tool)
 {
     struct journal_file file = {.fd = -1};
@@ -175,21 +201,9 @@ static int journal(struct tool *tool)
     const int code = open_journal(tool, &file);
     for (uint64_t s = scrip_journal_first(&file.journal); code == TOOL_OK && s <= file.journal.last; s++) {
         struct scrip_journal_line line;
-        char uid[15], money[SCRIP_MONEY_TEXT_MAX], when[32] = "?";
-        uint64_t at_ms = 0;
-        if (scrip_journal_get(&file.journal, s, &line) != SCRIP_OK) {
-            continue;
+        if (scrip_journal_get(&file.journal, s, &line) == SCRIP_OK) {
+            say_line(tool, &line, s <= file.journal.acknowledged, rows);
         }
-        if (scrip_purse_timestamp_get(line.timestamp, &at_ms) == SCRIP_OK) {
-            tool_time_text(at_ms, when);
-        }
-        tool_hex_text(SCRIP_BYTES_OF(line.uid), uid);
-        tool_say(tool, "%6llu  %s  card %s  %-6s %14s  %s%s", (unsigned long long)s, when, uid,
-                 line.kind == SCRIP_JOURNAL_CREDIT ? "credit" : "debit", tool_money(tool, line.amount, money),
-                 state_name(&line), s <= file.journal.acknowledged ? ", uploaded" : "");
-        json_array_append_new(rows, json_pack("{s:I, s:s, s:s, s:i, s:s, s:b}", "sequence", (json_int_t)s, "at", when,
-                                              "card", uid, "amount", (int)line.amount, "state", state_name(&line),
-                                              "uploaded", (int)(s <= file.journal.acknowledged)));
     }
     close_journal(&file);
     return code;

@@ -99,6 +99,12 @@ for way in "tcp --port 0" pn532 mfrc522-uart; do
     is "and what is left" "$value" "$(left bcd bcd)"
 done
 
+"$SCRIP" terminal journal gate.journal --json >journal.json
+is "the journal tells purses apart, and short UIDs from long ones" "desfire 0 short 8" \
+    "desfire $(jq '[.lines[] | select(.purse == "desfire")] | length' journal.json) short $(jq -r '.lines[0].card | length' journal.json)"
+is "and has the balance that each payment began with" "2000 250 classic debit confirmed" \
+    "$(jq -r '.lines[0] | "\(.balance_before) \(.amount) \(.purse) \(.kind) \(.state)"' journal.json)"
+
 # ---- a journal that nobody takes in ----
 
 "$SCRIP" pay 0.10 $(on classic classic) $(store gate.keys) --journal small.journal --terminal-id 00000043 >/dev/null
