@@ -168,10 +168,23 @@ enum scrip_status spend_take_backup(struct scrip_purse_job *job, const struct sc
 
 /* ---- deciding by content ----------------------------------------------------------------------------------------- */
 
+enum { REPLY_AUTHENTICATE = 1, REPLY_COPIES, REPLY_UID = 4 }; /* of a check */
+
+/* Cards with random UIDs look alike to a reader, and wallets may share a key: the UID is asked for last, when the card
+ * has been selected again. */
 enum scrip_status spend_ask_check(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
     const struct visit *visit = visit_of(job);
-    return visit_ask_open(job, batch, &visit->openers[visit->opener]);
+    SCRIP_TRY(visit_ask_open(job, batch, &visit->openers[visit->opener]));
+    return scrip_storage_ask_uid(batch);
+}
+
+/* Not the card that was written to? A reader that does not tell is believed. */
+static bool is_another_card(const struct visit *visit, const struct scrip_replies *replies)
+{
+    struct scrip_bytes uid;
+    return scrip_storage_reply(replies, REPLY_UID, &uid, NULL) == SCRIP_OK &&
+           (uid.len != visit->uid_len || memcmp(uid.at, visit->uid, uid.len) != 0);
 }
 
 /* The change did not happen. What the customer is told depends on why. */
@@ -190,14 +203,14 @@ enum scrip_status spend_take_check(struct scrip_purse_job *job, const struct scr
     struct visit *visit = visit_of(job);
     const struct scrip_desfire_failure first = job->result.failure; /* what went wrong, not what was asked about it */
     const int32_t before = visit->value;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i <= REPLY_AUTHENTICATE; i++) {
         if (scrip_storage_reply(replies, i, NULL, NULL) != SCRIP_OK) {
             return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
         }
     }
-    const enum scrip_status status = visit_take_copies(job, replies, 2);
+    const enum scrip_status status = visit_take_copies(job, replies, REPLY_COPIES);
     job->result.failure = first;
-    if (status != SCRIP_OK) {
+    if (status != SCRIP_OK || is_another_card(visit, replies)) {
         return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
     }
     visit_decide(visit);

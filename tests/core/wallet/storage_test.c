@@ -554,6 +554,38 @@ static void a_credit_in_between_makes_a_debit_undecided(void **state)
     assert_status(sb_tap(b, SCRIP_PURSE_RECOVER, 0, 0), SCRIP_E_WAIT);
 }
 
+static struct sb second;
+static unsigned swap_at;
+
+static enum scrip_status swapping_transmit(struct scrip_link *link, struct scrip_bytes capdu, struct scrip_buf *rapdu)
+{
+    struct sb *b = &bench;
+    if (b->apdus + 1 == swap_at) {
+        scrip_field_remove(&b->field, &b->card.picc);
+        assert_ok(scrip_field_add(&b->field, &second.card.picc));
+    }
+    return sb_transmit(link, capdu, rapdu);
+}
+
+/* Random UIDs do not tell a reader that it has another card, and the key of BCD wallets does not either. */
+static void another_card_is_no_proof_of_a_debit(void **state)
+{
+    static const struct scrip_link_ops ops = {sb_connect, swapping_transmit, sb_disconnect, sb_close};
+    struct sb *b = &bench;
+    (void)state;
+    sb_fresh(&second, "bcd", "08AABBCC", false);
+    assert_ok(sb_tap(&second, SCRIP_PURSE_PERSONALISE, 750, 0));
+    scrip_field_remove(&second.field, &second.card.picc);
+    sb_fresh(b, "bcd", "08112233", false);
+    assert_ok(sb_tap(b, SCRIP_PURSE_PERSONALISE, 1000, 0));
+    b->link.ops = &ops;
+    swap_at = 5; /* the write */
+    assert_status(sb_tap(b, SCRIP_PURSE_DEBIT, 250, 0), SCRIP_E_TORN);
+    assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_ASK_AGAIN);
+    assert_true(b->job.result.commit_open);
+    sb_free(&second);
+}
+
 /* A clone whose TRANSFER writes the number of its target: main block 4, backup block 5. */
 static void as_a_clone_leaves_it(struct sb *b, uint8_t main_tag)
 {
@@ -784,6 +816,7 @@ int main(void)
         TEST(a_credit_that_was_spent_elsewhere_is_not_given_again),
         TEST(a_credit_that_did_not_happen_is_given_where_that_can_be_proved),
         TEST(a_credit_in_between_makes_a_debit_undecided),
+        TEST(another_card_is_no_proof_of_a_debit),
         TEST(a_card_that_does_not_carry_the_tag_is_a_purse_without_one),
         TEST(credits_count_in_the_tag_and_debits_do_not),
         TEST(an_order_that_may_be_on_the_card_is_not_credited_again),
