@@ -175,6 +175,7 @@ static enum scrip_status counted(struct tool *tool, struct scrip_link **link)
     struct counting_link *counting = calloc(1, sizeof *counting);
     if (counting == NULL) {
         scrip_link_close(*link);
+        *link = NULL;
         return SCRIP_E_MEMORY;
     }
     counting->base.ops = &COUNTING;
@@ -204,6 +205,7 @@ int tool_connect(struct tool *tool, struct scrip_link **link, struct scrip_card_
     if (status != SCRIP_OK) {
         snprintf(error, sizeof error, "%s", (*link)->error);
         scrip_link_close(*link);
+        *link = NULL;
         return tool_fail(
             tool, &(struct tool_failure){.status = status, .card = TOOL_CARD_UNTOUCHED, .what = spec, .detail = error});
     }

@@ -162,6 +162,13 @@ is "the card holds it" 700 "$("$SCRIP" balance $(on broken bcd) $(store till.key
 refused "a card that is not damaged is not forced" 1 card "at least one copy of the value is good" \
     force 999 --confirm 01020304
 
+# A card file in which there is no card: the reader finds nobody, and the program ends in order.
+cp classic.card dead.card
+printf 'XXXX' | dd of=dead.card bs=1 seek="$(grep -obUa SMFC dead.card | cut -d: -f1)" conv=notrunc 2>/dev/null
+refused "a card that does not start is no card" 1 reader "no card in the field" \
+    "$SCRIP" balance $(on dead classic) $(store issuer.keys)
+refused "neither to a gate" 1 reader "no card in the field" "$SCRIP" pay 1 $(on dead classic) $(gate)
+
 # ---- keys ----
 
 "$SCRIP" keys add $(store issuer.keys) --role pay --test-cost >/dev/null
