@@ -44,6 +44,9 @@ double bench_median(const double *values, size_t n);
 /** The number below which a share `q` (0..1) of `n` sorted numbers lies. */
 double bench_quantile(const double *sorted, size_t n, double q);
 
+/** The median of many short measurements, which are sorted: on a busy machine their mean says who else was there. */
+double bench_typical(double *values, size_t n);
+
 /** Sort ascending. */
 void bench_sort(double *values, size_t n);
 

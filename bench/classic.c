@@ -158,13 +158,6 @@ static double play(struct scene *s)
     return spent;
 }
 
-/* The median of many passes: others that take the processor away for a while are not measured. */
-static double typical(double passes[PASSES])
-{
-    bench_sort(passes, PASSES);
-    return bench_quantile(passes, PASSES, 0.5);
-}
-
 double classic_read_s(void)
 {
     struct scene *s = the_scene();
@@ -172,7 +165,7 @@ double classic_read_s(void)
     for (unsigned i = 0; i < PASSES; i++) {
         spent[i] = play(s);
     }
-    return typical(spent);
+    return bench_typical(spent, PASSES);
 }
 
 size_t classic_keystream_bits(void)
@@ -198,5 +191,5 @@ double classic_keystream_s(void)
     }
     sink = all;
     (void)sink;
-    return typical(spent);
+    return bench_typical(spent, PASSES);
 }

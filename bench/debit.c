@@ -29,16 +29,16 @@ double debit_s(struct fleet *fleet)
         .amount = 1,
         .skip_flush = true,
     };
-    double spent = 0;
+    double spent[DEBITS];
     for (unsigned i = 0; i < DEBITS; i++) {
         struct scrip_link *link = fleet->card[i % fleet->cards].link;
         scrip_purse_timestamp(1780000000000ULL + i * 1000ULL, request.timestamp);
         fleet_must("card", scrip_link_connect(link, 0, &request.card));
         const double start = bench_now();
         fleet_must("debit", scrip_purse_run(&job, &scrip_purse_desfire, SCRIP_PURSE_DEBIT, &request, link));
-        spent += bench_now() - start;
+        spent[i] = bench_now() - start;
         scrip_link_disconnect(link);
     }
     scrip_nv_memory_free(&memory);
-    return spent / DEBITS;
+    return bench_typical(spent, DEBITS);
 }

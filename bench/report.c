@@ -35,6 +35,12 @@ double bench_quantile(const double *sorted, size_t n, double q)
     return sorted[i < n ? i : n - 1];
 }
 
+double bench_typical(double *values, size_t n)
+{
+    bench_sort(values, n);
+    return bench_quantile(values, n, 0.5);
+}
+
 double bench_median(const double *values, size_t n)
 {
     double sorted[BENCH_ROUNDS_MAX];
