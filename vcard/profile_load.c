@@ -97,20 +97,36 @@ static const char *storage_about(const char *name)
     return "";
 }
 
+/* The name of the purse in that of a card of 4K (classic-4k+sector=7). @return is it one? */
+static bool purse_of_4k(const char *name, char purse[32])
+{
+    const size_t base = strcspn(name, "+");
+    if (base < 3 || memcmp(name + base - 3, "-4k", 3) != 0 || strlen(name) - 3 >= 32) {
+        return false;
+    }
+    snprintf(purse, 32, "%.*s%s", (int)(base - 3), name, name + base);
+    return true;
+}
+
 /* A card for a purse of the wallet; an OTP card without a file has the face value of the shipped profile. */
 static enum scrip_status load_storage(const char *name, struct scrip_profile *profile)
 {
-    SCRIP_TRY(scrip_storage_purse_make(name, &profile->purse));
+    char purse[32];
+    const bool large = purse_of_4k(name, purse);
+    SCRIP_TRY(scrip_storage_purse_make(large ? purse : name, &profile->purse));
+    if (large && profile->purse.kind == SCRIP_STORAGE_OTP) {
+        return SCRIP_E_NOT_FOUND;
+    }
     const bool otp = profile->purse.kind == SCRIP_STORAGE_OTP;
     profile->family = otp ? SCRIP_VCARD_OTP : SCRIP_VCARD_CLASSIC;
-    profile->variant = profile->purse.sector >= 16 ? SCRIP_VCARD_4K : SCRIP_VCARD_1K;
-    profile->uid_len = 4;
+    profile->variant = large || profile->purse.sector >= 16 ? SCRIP_VCARD_4K : SCRIP_VCARD_1K;
+    profile->uid_len = large ? 7 : 4;
     if (otp) {
         profile->purse.unit = profile->purse.unit != 0 ? profile->purse.unit : 50;
         profile->purse.units = profile->purse.units != 0 ? profile->purse.units : 100;
     }
     snprintf(profile->name, sizeof profile->name, "%s", name);
-    snprintf(profile->about, sizeof profile->about, "%s", storage_about(name));
+    snprintf(profile->about, sizeof profile->about, "%s", storage_about(large ? purse : name));
     return SCRIP_OK;
 }
 

@@ -193,6 +193,13 @@ static void a_purse_of_the_wallet_needs_no_file(void **state)
 {
     (void)state;
     char name[32] = "";
+    assert_ok(scrip_profile_load("classic-4k+sector=7", &profile, error));
+    assert_int_equal(profile.variant, SCRIP_VCARD_4K);
+    assert_int_equal(profile.uid_len, 7);
+    assert_int_equal(profile.purse.sector, 7);
+    assert_true(profile.about[0] != '\0');
+    assert_status(scrip_profile_load("otp-4k", &profile, error), SCRIP_E_NOT_FOUND);
+    assert_status(scrip_profile_load("-4k", &profile, error), SCRIP_E_NOT_FOUND);
     assert_ok(scrip_profile_load("classic+sector=20", &profile, error));
     assert_int_equal(profile.family, SCRIP_VCARD_CLASSIC);
     assert_int_equal(profile.variant, SCRIP_VCARD_4K); /* 1K ends at sector 15 */
