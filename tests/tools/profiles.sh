@@ -6,6 +6,8 @@ issuer || exit 1
 mv gate.keys2 gate.keys
 serve
 "$SCRIP" terminal create 00000042 --merchant kiosk $SERVER >/dev/null || exit 1
+"$SCRIP" card new otp.card --profile otp $(store issuer.keys) >/dev/null
+ok "a one-time wallet pays at the same gate" pay otp 2.50 otp
 for profile in an12113 split ev1 plain an12113+random-id an12113+smallest; do
     ok "$profile is made" card "$profile" "$profile"
     ok "$profile is topped up" topup "$profile" "t-${profile//+/.}" 10
@@ -15,8 +17,12 @@ for profile in an12113 split ev1 plain an12113+random-id an12113+smallest; do
     ok "$profile passes the lint" "$SCRIP" card lint "$profile"
 done
 ok "the journal is uploaded" "$SCRIP" terminal upload gate.journal $SERVER
+grep -q "1 of storage cards stay here" out
+is "without the line that no book takes" 0 $?
 "$SCRIP" terminal upload gate.journal --all $SERVER --json >again.json
-is "a second upload books nothing" 0 "$(jq .booked again.json)"
+is "a second upload books nothing" "0 0 1" "$(jq -r '"\(.booked) \(.refused) \(.kept)"' again.json)"
+is "and a line that no server has is not given up, nor what came after it" 0 \
+    "$("$SCRIP" terminal journal gate.journal --json | jq '[.lines[] | select(.uploaded)] | length')"
 "$SCRIP" ledger reconcile --ledger book.db --json >reconciled.json
 is "every card is in step" 6 "$(jq .in_step reconciled.json)"
 is "the book has the rest of each" "750" "$(jq -r '[.cards[].float] | unique | join(" ")' reconciled.json)"
