@@ -27,7 +27,7 @@ struct failure_row {
 #define LIMIT_REMEDY     "choose a smaller amount (scrip balance shows the balance, scrip card show the limits)"
 #define FUNDS_TEXT       "there is not enough value on the card"
 #define FUNDS_REMEDY     "top the card up, or choose a smaller amount"
-#define TORN_TEXT        "the card left the field before it answered the commit"
+#define TORN_TEXT        "the card left the field before it answered"
 #define TORN_REMEDY                                                                                                    \
     "present the same card again with the same command, or run scrip recover: it finds out what happened"
 #define MAC_TEXT "a check sum under the session's key is wrong: something between us and the card altered the data"
@@ -55,7 +55,7 @@ static const struct failure_row ROWS[] = {
     ROW(LIMIT, SCRIP_E_OVERFLOW, 0, ANY, LIMIT, "the amount is larger than any card can hold", LIMIT_REMEDY),
     ROW(FUNDS, SCRIP_E_FUNDS, 0, ANY, LIMIT, FUNDS_TEXT, FUNDS_REMEDY),
     ROW(UNIT, SCRIP_E_UNIT, 0, ANY, LIMIT, "the amount is no multiple of what one unit of this card is worth",
-        "choose an amount in whole units (scrip card show tells what one is worth)"),
+        "choose an amount in whole units (scrip card show of its file tells what one is worth)"),
     ROW(MAC, SCRIP_E_CARD, 0x1E, ANY, MAC, MAC_TEXT, MAC_REMEDY),
     ROW(MAC, SCRIP_E_MAC, 0, ANY, MAC, MAC_TEXT, MAC_REMEDY),
     ROW(TORN, SCRIP_E_TORN, 0, ANY, CARD, TORN_TEXT, TORN_REMEDY),
@@ -111,7 +111,7 @@ static const struct failure_row ROWS[] = {
         "look at the blocks shown, then give the card's UID with --confirm"),
     ROW(HAS_PURSE, SCRIP_OK, 0, ANY, CARD, "the card has a purse already, with another value",
         "use it as it is; value is given by scrip credit"),
-    ROW(CREDITED, SCRIP_OK, 0, ANY, LEDGER, "this terminal has credited that order to this card already",
+    ROW(CREDITED, SCRIP_OK, 0, ANY, LEDGER, "a terminal has credited that order to this card already",
         "scrip balance shows the value; a new credit takes a new order, with a new --reference"),
     ROW(JOURNAL_FULL, SCRIP_OK, 0, ANY, FILE, "the terminal's journal is full of lines that no server has taken",
         "scrip terminal upload; or go on with a new --journal, and keep this one"),

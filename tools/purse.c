@@ -108,6 +108,8 @@ static int history(struct tool *tool)
 const struct tool_command tool_history = {
     .name = "history",
     .summary = "the last top-ups and payments on a card",
+    .text = "Reads the log that a card keeps of its own transactions, the newest first, and its header. Storage cards "
+            "keep none.",
     .options = (const struct tool_option[]){OPTIONS_OF_CARD, {.name = NULL}},
     .run = history,
 };

@@ -377,6 +377,12 @@ int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation
     }
     if (is_desfire(visit)) {
         status = result->commit_open ? SCRIP_E_TORN : status;
+        if (status == SCRIP_E_EXISTS && operation == SCRIP_PURSE_CREDIT) {
+            return tool_fail(tool, &(struct tool_failure){.status = status,
+                                                          .problem = TOOL_PROBLEM_CREDITED,
+                                                          .card = card_state(result),
+                                                          .what = what});
+        }
         return tool_fail_card(tool, status, &result->failure, card_state(result), what);
     }
     if (result->commit_open && status != SCRIP_E_CORRUPT && status != SCRIP_E_WAIT) {

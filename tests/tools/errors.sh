@@ -86,6 +86,8 @@ SERVER= card dave an12113 # nobody registered it
 ok "a top-up of 5 EUR" topup carol c1 5
 ok "a top-up that its issuer never heard of" "$SCRIP" credit 5 --reference 1 --reader card:dave.card \
     $(store issuer.keys) --journal other.journal --terminal-id 00000044
+refused "the same order at another desk: the card remembers" 1 ledger "credited that order" \
+    "$SCRIP" credit 5 --reference 1 --reader card:dave.card $(store issuer.keys) --journal desk.journal --terminal-id 00000045
 charge() {
     "$SCRIP" pay 0.01 --reader "card:$1.card" $(store gate.keys) --journal long.journal --terminal-id 00000043
 }
