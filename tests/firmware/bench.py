@@ -122,6 +122,20 @@ class Scene:
         self.run("card", "new", path, "--profile", profile, "--blank", *(["--uid", uid] if uid else []), *options)
         return path
 
+    def damaged(self, card, *blocks):
+        """A copy of a MIFARE Classic card with these blocks torn: half of their bits cleared."""
+        dump = self.path(f"{len(os.listdir(self.folder.name))}.mfd")
+        self.run("card", "export", card, dump, "--with-keys")
+        with open(dump, "r+b") as file:
+            for block in blocks:
+                file.seek(16 * block)
+                torn = bytes(byte & 0x33 for byte in file.read(16))
+                file.seek(16 * block)
+                file.write(torn)
+        copy = self.path(f"{len(os.listdir(self.folder.name))}.card")
+        self.run("card", "import", dump, copy)
+        return copy
+
     def present(self, *cards):
         if self.reader is not None:
             self.reader.take_away()
@@ -134,9 +148,17 @@ class Scene:
 
     def swap(self, card):
         """Another card before the chip. The line to the chip is a new one then, so the terminal is started anew."""
-        self.terminal.stop()
+        self.put_away()
         self.present(card)
         return self.start()
+
+    def put_away(self):
+        """End the terminal and take the card, so that its file is free."""
+        if self.terminal is not None and self.terminal.process.poll() is None:
+            self.terminal.stop()
+        if self.reader is not None:
+            self.reader.take_away()
+        self.reader = None
 
     def provision(self, *roles):
         for role in roles or KEYS:

@@ -123,6 +123,24 @@ def a_terminal_with_the_pay_key_alone_can_only_take(scene):
     terminal.stop()
 
 
+def a_torn_card_is_mended_before_it_pays(scene):
+    """Blocks 4 and 5 are the two copies of both purses in sector 1."""
+    for purse in ("classic", "bcd"):
+        card = scene.blank(purse, "DEADBEEF")
+        scene.present(card)
+        terminal = scene.start()
+        scene.provision()
+        terminal.ask(f"purse {purse}", "^purse")
+        terminal.ask("init 10,00", "initialised")
+        scene.put_away()
+        for torn in ((5,), (4,)):
+            terminal = scene.swap(scene.damaged(card, *torn))
+            terminal.expect("^paid 2,50 €, on the card: 7,50")
+        terminal = scene.swap(scene.damaged(card, 4, 5))
+        terminal.expect("^(declined|ask again): stored data is damaged")
+        terminal.stop()
+
+
 def bad_words_change_nothing(scene):
     scene.present(scene.blank("an12113"))
     terminal = scene.start()
