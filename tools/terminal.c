@@ -222,12 +222,23 @@ static void say_line(struct tool *tool, const struct scrip_journal_line *line, b
     json_array_append_new(rows, row);
 }
 
+/* What somebody keeps elsewhere is done with here, as if a server had taken it. */
+static int mark_taken(struct tool *tool, struct scrip_journal *journal)
+{
+    const enum scrip_status status = scrip_journal_acknowledge(journal, (uint64_t)tool_number(tool, "taken", 0));
+    if (status == SCRIP_E_ARGUMENT) {
+        return tool_usage(tool, "--taken: the newest line is %llu", (unsigned long long)journal->last);
+    }
+    return status == SCRIP_OK ? TOOL_OK : tool_fail_status(tool, status, "marking lines as taken");
+}
+
 static int journal(struct tool *tool)
 {
     struct journal_file file = {.fd = -1};
     json_t *rows = json_array();
     tool_put(tool, "lines", rows);
-    const int code = open_journal(tool, &file);
+    int code = open_journal(tool, &file);
+    code = code == TOOL_OK && tool_has(tool, "taken") ? mark_taken(tool, &file.journal) : code;
     for (uint64_t s = scrip_journal_first(&file.journal); code == TOOL_OK && s <= file.journal.last; s++) {
         struct scrip_journal_line line;
         if (scrip_journal_get(&file.journal, s, &line) == SCRIP_OK) {
@@ -241,8 +252,21 @@ static int journal(struct tool *tool)
 const struct tool_command tool_terminal_journal = {
     .name = "terminal journal",
     .summary = "the lines of a terminal's journal",
+    .text = "A terminal stops when its journal is full of lines that nobody has taken. Those of DESFire cards are sent "
+            "with scrip terminal upload. Those of storage cards are kept by whoever reconciles them: --json writes "
+            "them, --taken gives their place free. An open line, and the reference of a credit, are forgotten when "
+            "their place is used again.",
     .operands = (const struct tool_option[]){OPERAND_JOURNAL, {.name = NULL}},
-    .options = (const struct tool_option[]){TOOL_OPTION_CURRENCY, {.name = NULL}},
+    .options =
+        (const struct tool_option[]){
+            {.name = "taken",
+             .kind = TOOL_NUMBER,
+             .value = "SEQUENCE",
+             .help = "the lines up to this one are kept elsewhere: their place may be used again"},
+            TOOL_OPTION_CURRENCY,
+            {.name = NULL}},
+    .example = "  scrip terminal journal gate7.journal --json >gate7.json\n"
+               "  scrip terminal journal gate7.journal --taken 900",
     .run = journal,
 };
 

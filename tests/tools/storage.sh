@@ -114,6 +114,14 @@ refused "a full journal stops the terminal, not the card" 1 file "journal is ful
     "$SCRIP" pay 0.10 $(on classic classic) $(store gate.keys) --journal small.journal
 grep -q "nothing on the card was changed" err
 is "and the card is as it was" "0 1570" "$? $(left classic classic)"
+"$SCRIP" terminal journal small.journal --taken 3 >out 2>err
+is "a line that there is not cannot be taken" 2 $?
+ok "lines are taken elsewhere" "$SCRIP" terminal journal small.journal --taken 1
+is "and are called that" "true false" "$("$SCRIP" terminal journal small.journal --json | jq -r '[.lines[].uploaded] | join(" ")')"
+ok "and make place" "$SCRIP" pay 0.10 $(on classic classic) $(store gate.keys) --journal small.journal
+refused "for one line" 1 file "journal is full" \
+    "$SCRIP" pay 0.10 $(on classic classic) $(store gate.keys) --journal small.journal
+is "which was paid" 1560 "$(left classic classic)"
 
 # ---- a card of the original code: its own key, a backup two transactions old ----
 
@@ -176,7 +184,7 @@ refused "neither to a gate" 1 reader "no card in the field" "$SCRIP" pay 1 $(on 
 refused "after a new version of the keys a card has the old ones" 1 key "neither the purse's key" \
     "$SCRIP" balance $(on classic classic) $(store issuer.keys)
 ok "rekey" "$SCRIP" purse rekey --from-version 1 $(on classic classic) $(store issuer.keys)
-is "the value has stayed" 1570 "$(left classic classic)"
+is "the value has stayed" 1560 "$(left classic classic)"
 ok "rekey again is no harm" "$SCRIP" purse rekey --from-version 1 $(on classic classic) $(store issuer.keys)
 
 # ---- traces ----
