@@ -105,6 +105,18 @@ is "the journal tells purses apart, and short UIDs from long ones" "desfire 0 sh
 is "and has the balance that each payment began with" "2000 250 classic debit confirmed" \
     "$(jq -r '.lines[0] | "\(.balance_before) \(.amount) \(.purse) \(.kind) \(.state)"' journal.json)"
 
+# ---- a payment that nobody can decide any more ----
+
+"$SCRIP" card new two.card --profile classic --blank >/dev/null
+"$SCRIP" purse init --amount 10 $(on two classic) $(store issuer.keys) >/dev/null
+refused "a payment is torn" 1 card "left the field" \
+    "$SCRIP" pay 2 --reader fault:cut-after=5:card:two.card --purse classic $(gate)
+ok "another gate takes something else" \
+    "$SCRIP" pay 1 $(on two classic) $(store gate.keys) --journal other.journal --terminal-id 00000044
+refused "what is open then is not what is wrong with the next payment" 1 limit "not enough value" \
+    "$SCRIP" pay 50 $(on two classic) $(gate)
+refused "and is told by recover" 1 ledger "does not prove" "$SCRIP" recover $(on two classic) $(gate)
+
 # ---- a journal that nobody takes in ----
 
 "$SCRIP" pay 0.10 $(on classic classic) $(store gate.keys) --journal small.journal --terminal-id 00000043 >/dev/null

@@ -47,11 +47,18 @@ static enum scrip_status ask_balance(struct scrip_purse_job *job, struct scrip_b
     return scrip_desfire_tap_value(&j->tap, batch);
 }
 
+/* Nothing was committed. What is open from before is not this one's matter. */
+static enum scrip_status refuse(struct scrip_purse_job *job, enum scrip_status status)
+{
+    job->result.commit_open = false;
+    return job_end(job, SCRIP_OUTCOME_DECLINED, status);
+}
+
 static enum scrip_status ask_change(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
     struct job *j = job_of(job);
     if (is_credited(job)) {
-        return job_end(job, SCRIP_OUTCOME_DECLINED, SCRIP_E_EXISTS);
+        return refuse(job, SCRIP_E_EXISTS);
     }
     if (!job->request->skip_flush && !j->tap.purse.smallest_debit && j->tap.purse.sm != SCRIP_DESFIRE_SM_EV1) {
         SCRIP_TRY(scrip_desfire_tap_flush(&j->tap, batch, (enum scrip_purse_role)j->role));
@@ -70,7 +77,7 @@ static enum scrip_status take_change(struct scrip_purse_job *job, const struct s
     if (status == SCRIP_E_CARD && job->result.failure.sw == SW_BOUNDARY) {
         const bool short_of = job->operation == SCRIP_PURSE_DEBIT &&
                               (!job->result.has_balance || job->result.balance < job->request->amount);
-        return job_end(job, SCRIP_OUTCOME_DECLINED, short_of ? SCRIP_E_FUNDS : SCRIP_E_LIMIT);
+        return refuse(job, short_of ? SCRIP_E_FUNDS : SCRIP_E_LIMIT);
     }
     return status;
 }

@@ -9,6 +9,13 @@
 #include "visit.h"
 #include <scrip/pcsc.h>
 
+/* Nothing was sent. What is open from before is not this one's matter. */
+static enum scrip_status refuse(struct scrip_purse_job *job, enum scrip_status status)
+{
+    job->result.commit_open = false;
+    return otp_result(job, SCRIP_OUTCOME_DECLINED, status);
+}
+
 enum scrip_status otp_spend(struct scrip_purse_job *job)
 {
     struct otp_visit *visit = otp_visit_of(job);
@@ -29,10 +36,10 @@ enum scrip_status otp_spend(struct scrip_purse_job *job)
                                        : otp_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
     }
     if (visit->purse.unit != 0 && (uint32_t)request->amount % visit->purse.unit != 0) {
-        return otp_result(job, SCRIP_OUTCOME_DECLINED, SCRIP_E_UNIT);
+        return refuse(job, SCRIP_E_UNIT);
     }
     if (request->amount > visit->value) {
-        return otp_result(job, SCRIP_OUTCOME_DECLINED, SCRIP_E_FUNDS);
+        return refuse(job, SCRIP_E_FUNDS);
     }
     visit->next = visit->value - request->amount;
     visit->stage = OTP_DEBIT;

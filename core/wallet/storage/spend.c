@@ -9,8 +9,10 @@
 
 enum { INS_WRITE = 0xD6, INS_CHANGE = 0xD7, INS_READ = 0xB0, INS_AUTHENTICATE = 0x86 };
 
+/* Nothing was sent. What is open from before is not this one's matter, but where it is the reason. */
 static enum scrip_status refuse(struct scrip_purse_job *job, enum scrip_status status)
 {
+    job->result.commit_open = job->result.commit_open && status == SCRIP_E_WAIT;
     (void)visit_end(job, SCRIP_OUTCOME_DECLINED, status);
     return SCRIP_OK;
 }

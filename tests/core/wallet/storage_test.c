@@ -478,6 +478,9 @@ static void another_terminal_in_between_leaves_the_intent_open(void **state)
     scrip_classic_value_put(740, 4, sb_block(b, 5));
     assert_status(sb_tap(b, SCRIP_PURSE_RECOVER, 0, 0), SCRIP_E_WAIT);
     assert_true(b->job.result.commit_open);
+    assert_status(sb_tap(b, SCRIP_PURSE_DEBIT, 741, 0), SCRIP_E_FUNDS); /* which is no commit of its own */
+    assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_DECLINED);
+    assert_false(b->job.result.commit_open);
     assert_ok(sb_tap(b, SCRIP_PURSE_DEBIT, 250, 0)); /* what is not proved does not open */
     assert_false(b->job.result.recovered);
     assert_int_equal(sb_balance(b), 490);
