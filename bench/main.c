@@ -1,12 +1,14 @@
 /* scrip-bench: every figure beside its yardstick, in alternating rounds.
  *
- *   scrip-bench [--json] [--rounds N] [--seconds S] [--folder DIR]
+ *   scrip-bench [--json] [--rounds N] [--seconds S] [--folder DIR] [--disk-us MICROSECONDS]
  *
- * The server runs on core 0, the load on core 1. DIR is on the disk that is measured. */
+ * The server runs on core 0, the load on core 1. DIR is on the disk that is measured; --disk-us makes its barrier take
+ * that much longer, to see what a slower disk would show. */
 #include "air.h"
 #include "classic.h"
 #include "crypto.h"
 #include "debit.h"
+#include "disk.h"
 #include "load.h"
 #include "nfc.h"
 #include "rows.h"
@@ -239,6 +241,8 @@ static bool parse(struct bench_options *options, int argc, char **argv)
             options->seconds = strtod(argv[++i], NULL);
         } else if (strcmp(argv[i], "--folder") == 0 && more) {
             options->folder = argv[++i];
+        } else if (strcmp(argv[i], "--disk-us") == 0 && more) {
+            disk_slow_down(strtol(argv[++i], NULL, 10));
         } else {
             return false;
         }
@@ -252,7 +256,7 @@ int main(int argc, char **argv)
     const struct bench_figure *report[FIGURES];
     struct bench_options options = {.rounds = 5, .seconds = 1, .folder = ".", .seed = 1};
     if (!parse(&options, argc, argv)) {
-        (void)fprintf(stderr, "scrip-bench [--json] [--rounds N] [--seconds S] [--folder DIR]\n");
+        (void)fprintf(stderr, "scrip-bench [--json] [--rounds N] [--seconds S] [--folder DIR] [--disk-us N]\n");
         return 2;
     }
     const size_t orders = 200 + (size_t)((double)options.rounds * options.seconds * 1000);
