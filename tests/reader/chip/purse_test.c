@@ -134,12 +134,83 @@ static void a_fare_through_an_mfrc522_on_bad_wires_is_paid_once(void **state)
     every_byte(MFRC522_SPI, false);
 }
 
+/* ---- a line that is cut and comes back for the next tap ---------------------------------------------------------- */
+
+static enum scrip_status tried(struct table *t, enum scrip_purse_operation operation)
+{
+    SCRIP_TRY(begun(t));
+    SCRIP_TRY(sb_tap(&bench, operation, FARE, 9));
+    return bench.job.result.outcome == SCRIP_OUTCOME_ACCEPTED ? SCRIP_OK : SCRIP_E_TORN;
+}
+
+/* Whatever the visit with the fault said, the one after it knows. @return was the line cut in it? */
+static bool cut_visit(enum reader reader, enum scrip_purse_operation operation, size_t to_host, size_t to_chip)
+{
+    struct table *t = given_reader_over_the_bench(reader);
+    const int32_t change = operation == SCRIP_PURSE_DEBIT ? -FARE : FARE;
+    t->wire.fault = WIRE_CUT;
+    t->wire.fault_to_host = to_host;
+    t->wire.fault_to_chip = to_chip;
+    const enum scrip_status first = tried(t, operation);
+    const bool cut = t->wire.cut;
+    t->wire.cut = false;
+    t->wire.fault = WIRE_WHOLE;
+    const enum scrip_status second = first == SCRIP_OK ? SCRIP_OK : tried(t, operation);
+    /* An order whose purse has no tag to tell whether it was given waits for the issuer. */
+    const bool waits =
+        operation == SCRIP_PURSE_CREDIT && second == SCRIP_E_WAIT && bench.purse.kind == SCRIP_STORAGE_BCD;
+    assert_ok(begun(t));
+    const int32_t value = sb_balance(&bench);
+    if ((second != SCRIP_OK && !waits) || value != START + (waits ? 0 : change) || taken() != (waits ? 0 : FARE)) {
+        fail_msg(
+            "reader %d, operation %d, cut at %zu from it, %zu to it: %d, then %d; %d on the card, %d in the journal",
+            (int)reader, (int)operation, to_host, to_chip, (int)first, (int)second, (int)value, (int)taken());
+    }
+    clear(t);
+    return cut;
+}
+
+static void cut_everywhere(enum reader reader)
+{
+    static const char *const purses[] = {"classic", "bcd", "bcd+hardened"};
+    static const enum scrip_purse_operation operations[] = {SCRIP_PURSE_DEBIT, SCRIP_PURSE_CREDIT};
+    for (size_t i = 0; i < sizeof purses / sizeof purses[0] * 2; i++) {
+        sb_purse(&bench, purses[i / 2], START);
+        memcpy(image.pages, bench.pages, sizeof image.pages);
+        size_t at = 1;
+        while (cut_visit(reader, operations[i % 2], at, 0)) {
+            at++;
+        }
+        assert_true(at > 200);
+        at = 1;
+        while (cut_visit(reader, operations[i % 2], 0, at)) {
+            at++;
+        }
+        assert_true(at > 200);
+        sb_free(&bench);
+    }
+}
+
+static void a_line_to_a_pn532_that_is_cut_anywhere_makes_and_loses_nothing(void **state)
+{
+    (void)state;
+    cut_everywhere(PN532_HSU);
+}
+
+static void a_line_to_an_mfrc522_that_is_cut_anywhere_makes_and_loses_nothing(void **state)
+{
+    (void)state;
+    cut_everywhere(MFRC522_UART);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fare_through_a_pn532_on_a_bad_line_is_paid_once),
         cmocka_unit_test(a_fare_through_an_mfrc522_on_a_bad_line_is_paid_once),
         cmocka_unit_test(a_fare_through_an_mfrc522_on_bad_wires_is_paid_once),
+        cmocka_unit_test(a_line_to_a_pn532_that_is_cut_anywhere_makes_and_loses_nothing),
+        cmocka_unit_test(a_line_to_an_mfrc522_that_is_cut_anywhere_makes_and_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,12 +10,13 @@
 
 enum wire_bus { WIRE_HSU, WIRE_SPI, WIRE_I2C, WIRE_BUSES };
 
-enum wire_fault { WIRE_WHOLE, WIRE_LOSES, WIRE_FLIPS };
+enum wire_fault { WIRE_WHOLE, WIRE_LOSES, WIRE_FLIPS, WIRE_CUT };
 
 struct wire {
     void (*hear)(struct wire *wire, uint8_t byte); /* one byte of the host has arrived */
     bool serial;                                   /* what was said stays in the host's queue until it is read */
     bool dead;                                     /* the chip says nothing any more */
+    bool cut;                                      /* nothing passes any more, either way */
     struct scrip_field *field;                     /* whose time it is; NULL: now_us */
     uint64_t now_us;
 
@@ -25,7 +26,8 @@ struct wire {
     size_t said_len;
     size_t taken; /* of them */
 
-    /* The byte with this number (from 1) on its way to the host, or to the chip, is lost or damaged. */
+    /* The byte with this number (from 1) on its way to the host, or to the chip, is lost or damaged; or it and all that
+     * come after it are lost. */
     enum wire_fault fault;
     uint8_t flip; /* bits to turn over; 0: bit 4 */
     size_t fault_to_host;
@@ -39,8 +41,9 @@ static inline void wire_say(struct wire *wire, const uint8_t *at, size_t len)
 {
     for (size_t i = 0; i < len && !wire->dead; i++) {
         const bool hit = ++wire->to_host == wire->fault_to_host;
+        wire->cut |= hit && wire->fault == WIRE_CUT;
         wire->dead = wire->dies_after != 0 && wire->to_host >= wire->dies_after;
-        if (hit && wire->fault == WIRE_LOSES) {
+        if (wire->cut || (hit && wire->fault == WIRE_LOSES)) {
             continue;
         }
         assert_true(wire->said_len < sizeof wire->said);
@@ -62,7 +65,8 @@ static inline void wire_hear(struct wire *wire, const uint8_t *at, size_t len)
     }
     for (size_t i = 0; i < len; i++) {
         const bool hit = ++wire->to_chip == wire->fault_to_chip;
-        if (hit && wire->fault == WIRE_LOSES) {
+        wire->cut |= hit && wire->fault == WIRE_CUT;
+        if (wire->cut || (hit && wire->fault == WIRE_LOSES)) {
             continue;
         }
         const uint8_t byte =
