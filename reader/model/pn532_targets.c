@@ -215,6 +215,19 @@ static enum scrip_status add_polled(struct scrip_pn532_model *chip, uint8_t coun
     return SCRIP_OK;
 }
 
+/* A card of part 4 that is looked at for another type gets no RATS: it could not be thrown back by the next request. */
+static uint8_t poll(struct scrip_pn532_model *chip, uint8_t type)
+{
+    const uint8_t parameters = chip->parameters;
+    if (!is_type_a(type)) {
+        return 0;
+    }
+    chip->parameters &= type == PN532_TYPE_MIFARE ? (uint8_t)~PN532_AUTO_RATS : 0xFFU;
+    const uint8_t count = list_cards(chip, 1, scrip_bytes(NULL, 0));
+    chip->parameters = parameters;
+    return count > 0 && is_wanted(&chip->targets[0], type) ? count : 0;
+}
+
 /* Rounds over all types; those that no card of ours speaks only take their time. */
 enum scrip_status pn532_auto_poll(struct scrip_pn532_model *chip, struct scrip_bytes p, struct scrip_buf *answer)
 {
@@ -225,8 +238,8 @@ enum scrip_status pn532_auto_poll(struct scrip_pn532_model *chip, struct scrip_b
     }
     for (unsigned round = 0; round < (for_ever ? 1U : p.at[0]); round++) {
         for (size_t i = 0; i < types.len; i++) {
-            const uint8_t count = is_type_a(types.at[i]) ? list_cards(chip, 1, scrip_bytes(NULL, 0)) : 0;
-            if (count > 0 && is_wanted(&chip->targets[0], types.at[i])) {
+            const uint8_t count = poll(chip, types.at[i]);
+            if (count > 0) {
                 return add_polled(chip, count, answer);
             }
             scrip_field_wait(chip->ciu.field, p.at[1] * POLL_UNIT_US);
