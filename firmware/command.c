@@ -41,6 +41,7 @@ static void wish(struct terminal *terminal, enum scrip_purse_operation operation
 {
     terminal->wish = operation;
     terminal->last_len = 0;
+    terminal->awaited_len = 0;
     console_line("ready: present a card", NULL);
 }
 

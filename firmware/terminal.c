@@ -229,28 +229,47 @@ static void say_result(const struct terminal *terminal)
         return;
     }
     console_text(scrip_outcome_name(result->outcome));
-    console_line(": ", scrip_strerror(result->commit_open ? SCRIP_E_TORN : result->status), NULL);
+    const bool torn = result->commit_open && result->status != SCRIP_E_WAIT;
+    console_line(": ", scrip_strerror(torn ? SCRIP_E_TORN : result->status), NULL);
 }
 
 /* ---- serving ---- */
 
 /* A card that lies there still is asked again a few times: its journal line and its content say what was done, so
  * nothing is done twice. */
-static void conclude(struct terminal *terminal)
+static void conclude(struct terminal *terminal, const struct scrip_card_info *card)
 {
-    if (terminal->job.result.outcome == SCRIP_OUTCOME_ASK_AGAIN && terminal->tries < TRIES_MAX) {
+    const struct scrip_purse_result *result = &terminal->job.result;
+    if (result->outcome == SCRIP_OUTCOME_ASK_AGAIN && terminal->tries < TRIES_MAX) {
+        if (terminal->wish == SCRIP_PURSE_CREDIT && result->commit_open) {
+            memcpy(terminal->awaited, card->uid, sizeof terminal->awaited);
+            terminal->awaited_len = card->uid_len;
+        }
         terminal->tries++;
         terminal->last_len = 0;
         return;
     }
     terminal->tries = 0;
+    terminal->awaited_len = 0;
     terminal->wish = SCRIP_PURSE_DEBIT;
+}
+
+/* A credit that may be on one card is not another one's. */
+static bool is_anothers(const struct terminal *terminal, const struct scrip_card_info *card)
+{
+    return terminal->awaited_len != 0 &&
+           (card->uid_len != terminal->awaited_len || memcmp(card->uid, terminal->awaited, terminal->awaited_len) != 0);
 }
 
 static void serve(struct terminal *terminal, const struct scrip_card_info *card)
 {
     const struct scrip_purse_family *family = NULL;
     const char *name = "";
+    if (is_anothers(terminal, card)) {
+        console_line("declined: the card that did not answer to its credit is awaited; give a command to do else",
+                     NULL);
+        return;
+    }
     prepare(terminal, card);
     const enum scrip_status status = find_purse(terminal, &family, &name);
     console_text("card ");
@@ -265,7 +284,7 @@ static void serve(struct terminal *terminal, const struct scrip_card_info *card)
                      status == SCRIP_E_TORN ? ": the card went away" : ": no purse that this terminal has a key for",
                      NULL);
     }
-    conclude(terminal);
+    conclude(terminal, card);
 }
 
 /* A card that was served is left alone until it was away. */

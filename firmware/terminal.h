@@ -20,6 +20,8 @@ struct terminal {
     uint8_t last[10];                /**< the card that was served and lies there still */
     uint8_t last_len;                /**< 0: none */
     uint8_t tries;                   /**< that this card was asked again by itself */
+    uint8_t awaited[10];             /**< the card that did not answer to its credit, which is given to no other */
+    uint8_t awaited_len;             /**< 0: none */
     uint32_t looked_ms;
     bool reader_lost; /**< the chip did not answer; that was said */
     uint32_t started_ms;
