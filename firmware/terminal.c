@@ -280,6 +280,7 @@ static void serve(struct terminal *terminal, const struct scrip_card_info *card)
         say_result(terminal);
     } else {
         terminal->job.result.outcome = status == SCRIP_E_TORN ? SCRIP_OUTCOME_ASK_AGAIN : SCRIP_OUTCOME_DECLINED;
+        terminal->job.result.commit_open = false; /* nothing was sent */
         console_line(scrip_outcome_name(terminal->job.result.outcome),
                      status == SCRIP_E_TORN ? ": the card went away" : ": no purse that this terminal has a key for",
                      NULL);
