@@ -349,6 +349,7 @@ static enum scrip_status next(struct scrip_flow *flow, struct scrip_batch *batch
     while (visit->stage != STAGE_END && batch->count == 0) {
         const enum scrip_status status = stages[visit->stage].ask(job, batch);
         if (status != SCRIP_OK) {
+            scrip_wipe(batch->bytes, batch->len); /* a key may be in it already */
             scrip_batch_clear(batch);
             return fail(job, status);
         }

@@ -589,6 +589,47 @@ static void another_card_is_no_proof_of_a_debit(void **state)
     sb_free(&second);
 }
 
+static unsigned keys_left;
+
+/* A store that fails after some keys. */
+static enum scrip_status failing_key(void *ctx, enum scrip_purse_role role, struct scrip_bytes m, uint8_t out[16])
+{
+    return keys_left-- > 0 ? sb_key(ctx, role, m, out) : SCRIP_E_KEY;
+}
+
+static void a_batch_that_is_not_sent_keeps_no_key(void **state)
+{
+    enum { PROOF = 3 }; /* two keys for the trailer, then key A, then key B */
+    struct sb *b = &bench;
+    struct scrip_batch batch;
+    struct scrip_replies replies;
+    uint8_t key[16];
+    uint8_t m[SCRIP_PURSE_DIVERSIFY_MAX];
+    static const uint8_t uid[] = {1, 2, 3, 4};
+    (void)state;
+    sb_fresh(b, "classic", "01020304", false);
+    b->request = (struct scrip_purse_request){.storage = &b->purse, .keys = {b, failing_key}};
+    keys_left = PROOF;
+    assert_ok(sb_connect(&b->link, 0, &b->request.card));
+    assert_ok(scrip_purse_begin(&b->job, &scrip_purse_native, SCRIP_PURSE_PERSONALISE, &b->request));
+    enum scrip_status status = SCRIP_OK;
+    while (status == SCRIP_OK) {
+        scrip_batch_clear(&batch);
+        status = b->job.flow.next(&b->job.flow, &batch);
+        if (status == SCRIP_OK) {
+            assert_ok(scrip_batch_transmit(&batch, &b->link, &replies));
+            assert_ok(b->job.flow.take(&b->job.flow, &replies));
+        }
+    }
+    assert_status(status, SCRIP_E_KEY);
+    assert_ok(sb_key(b, SCRIP_PURSE_PAY, scrip_storage_diversify_input(SCRIP_BYTES_OF(uid), 1, m), key));
+    assert_memory_equal(sb_block(b, 7), key, 6); /* the trailer has it */
+    for (size_t i = 0; i + 6 <= 32; i++) {
+        assert_memory_not_equal(batch.bytes + i, key, 6);
+    }
+    scrip_purse_end(&b->job);
+}
+
 /* A clone whose TRANSFER writes the number of its target: main block 4, backup block 5. */
 static void as_a_clone_leaves_it(struct sb *b, uint8_t main_tag)
 {
@@ -819,6 +860,7 @@ int main(void)
         TEST(a_credit_that_was_spent_elsewhere_is_not_given_again),
         TEST(a_credit_that_did_not_happen_is_given_where_that_can_be_proved),
         TEST(a_credit_in_between_makes_a_debit_undecided),
+        TEST(a_batch_that_is_not_sent_keeps_no_key),
         TEST(another_card_is_no_proof_of_a_debit),
         TEST(a_card_that_does_not_carry_the_tag_is_a_purse_without_one),
         TEST(credits_count_in_the_tag_and_debits_do_not),
