@@ -177,7 +177,8 @@ enum scrip_status scrip_ledger_post(struct scrip_ledger *ledger, const char *id,
     struct posting posting = {.booking = booking, .amount = amount};
     const bool of_card = booking == SCRIP_BOOKING_BREAKAGE;
     if (!ledger_id_ok(id) || amount <= 0 || (of_card ? uid : (const void *)merchant) == NULL ||
-        (!of_card && booking != SCRIP_BOOKING_FEE && booking != SCRIP_BOOKING_PAYOUT)) {
+        (!of_card && booking != SCRIP_BOOKING_FEE && booking != SCRIP_BOOKING_PAYOUT &&
+         booking != SCRIP_BOOKING_PAYIN)) {
         return SCRIP_E_ARGUMENT;
     }
     if (of_card) {

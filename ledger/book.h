@@ -99,6 +99,7 @@ enum evidence_kind {
     EVIDENCE_DEBIT = 2,  /* a terminal's line */
     EVIDENCE_MEMO = 3,   /* an operator's words */
     EVIDENCE_FUND = 4,   /* the shop's id of the payment */
+    EVIDENCE_CREDIT = 5, /* a trusted terminal's line */
 };
 
 /** A kind and a text, cut to what fits; `at` must live as long as the result. NULL is an empty text. */

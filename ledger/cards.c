@@ -1,6 +1,6 @@
 #include "book.h"
 
-enum { TRAIT_TMAC = 1, TRAIT_MARKED = 2, TRAIT_UNLOGGED = 4 };
+enum { TRAIT_TMAC = 1, TRAIT_MARKED = 2, TRAIT_UNLOGGED = 4, TRAIT_OFFLINE = 8 };
 
 static void card_read(struct scrip_ledger *ledger, enum store_statement s, struct card_row *row)
 {
@@ -13,6 +13,7 @@ static void card_read(struct scrip_ledger *ledger, enum store_statement s, struc
     c->tmac = (traits & TRAIT_TMAC) != 0;
     c->marked = (traits & TRAIT_MARKED) != 0;
     c->unlogged = (traits & TRAIT_UNLOGGED) != 0;
+    c->offline = (traits & TRAIT_OFFLINE) != 0;
     c->key_version = (uint32_t)column_number(ledger, s, 3);
     c->issue_no = (uint32_t)column_number(ledger, s, 4);
     c->tmc = (uint32_t)column_number(ledger, s, 5);
@@ -67,7 +68,8 @@ enum scrip_status card_add_float(struct card_row *row, int64_t amount)
 
 static int64_t traits_of(const struct scrip_ledger_card *card)
 {
-    return (card->tmac ? TRAIT_TMAC : 0) | (card->marked ? TRAIT_MARKED : 0) | (card->unlogged ? TRAIT_UNLOGGED : 0);
+    return (card->tmac ? TRAIT_TMAC : 0) | (card->marked ? TRAIT_MARKED : 0) | (card->unlogged ? TRAIT_UNLOGGED : 0) |
+           (card->offline ? TRAIT_OFFLINE : 0);
 }
 
 static enum scrip_status card_open_account(struct scrip_ledger *ledger, int64_t number, int64_t amount)

@@ -13,6 +13,10 @@ enum debit_state {
     STATE_NOTED = 4,      /* a transaction that moved no money */
     STATE_GAP = 5,        /* given up: its value is in suspense */
     STATE_GAP_CLOSED = 6, /* and came after all */
+    /* What a terminal gave to an offline card. */
+    STATE_CREDITED = 7,
+    STATE_CREDIT_WAITING = 8,
+    STATE_CREDIT_VOID = 9,
 };
 
 struct debit_row {
@@ -59,7 +63,8 @@ static void debit_read(struct scrip_ledger *ledger, enum store_statement s, stru
     row->before = (uint32_t)column_number(ledger, s, 12);
     d->has_balance = !column_is_null(ledger, s, 13);
     d->balance = (int32_t)column_number(ledger, s, 13);
-    d->answered = row->state == STATE_BOOKED || row->state == STATE_FORKED;
+    d->credit = row->state >= STATE_CREDITED;
+    d->answered = row->state == STATE_BOOKED || row->state == STATE_FORKED || row->state == STATE_CREDITED;
 }
 
 static enum scrip_status debit_find(struct scrip_ledger *ledger, enum store_statement s, int64_t a, int64_t b,
@@ -322,10 +327,13 @@ static enum scrip_ledger_taken taken_of(enum debit_state state)
 {
     switch (state) {
     case STATE_BOOKED:
+    case STATE_CREDITED:
         return SCRIP_DEBIT_KNOWN;
     case STATE_WAITING:
+    case STATE_CREDIT_WAITING:
         return SCRIP_DEBIT_WAITING;
     case STATE_VOID:
+    case STATE_CREDIT_VOID:
         return SCRIP_DEBIT_VOID;
     default:
         return SCRIP_DEBIT_FORKED;
@@ -370,10 +378,70 @@ static enum scrip_status take_known(struct scrip_ledger *ledger, struct card_row
     return SCRIP_OK;
 }
 
+/* ---- Lines of offline cards ---- */
+
+static struct scrip_bytes evidence_credit(uint8_t at[EVIDENCE_MAX], const struct scrip_ledger_debit *d)
+{
+    at[0] = EVIDENCE_CREDIT;
+    memcpy(at + 1, d->terminal, 4);
+    scrip_put_le64(at + 5, d->sequence);
+    scrip_put_le32(at + 13, d->reference);
+    return scrip_bytes(at, 17);
+}
+
+/* The holder paid at the terminal, so its merchant owes the value. */
+static enum scrip_status credit_book(struct scrip_ledger *ledger, struct card_row *card,
+                                     const struct scrip_ledger_debit *credit)
+{
+    uint8_t memory[EVIDENCE_MAX];
+    struct taker taker = {0};
+    SCRIP_TRY(taker_load(ledger, credit->terminal, &taker));
+    const struct posting posting = {.booking = SCRIP_BOOKING_CREDIT,
+                                    .amount = credit->amount,
+                                    .card = card->number,
+                                    .merchant = taker.merchant,
+                                    .evidence = evidence_credit(memory, credit)};
+    SCRIP_TRY(book_post(ledger, &posting));
+    return card_add_float(card, posting.amount);
+}
+
+static enum debit_state offline_state(const struct scrip_ledger_debit *d)
+{
+    if (d->answered) {
+        return d->credit ? STATE_CREDITED : STATE_BOOKED;
+    }
+    if (d->undone) {
+        return d->credit ? STATE_CREDIT_VOID : STATE_VOID;
+    }
+    return d->credit ? STATE_CREDIT_WAITING : STATE_WAITING;
+}
+
+/* Nothing but the terminal's word decides: what it once said was made stays so; what was open or undone may turn out
+ * to be made; and an intent that comes late, out of an older upload, takes nothing back. */
+static enum scrip_status take_offline(struct scrip_ledger *ledger, struct card_row *card,
+                                      const struct scrip_ledger_debit *d, const struct debit_row *known,
+                                      enum scrip_ledger_taken *taken)
+{
+    const enum debit_state state = offline_state(d);
+    if (known != NULL && (known->d.credit != d->credit || !same_line(&known->d, d))) {
+        return SCRIP_E_CONFLICT;
+    }
+    if (known != NULL && (known->d.answered || (!d->answered && !d->undone))) {
+        *taken = taken_of(known->state);
+        return SCRIP_OK;
+    }
+    SCRIP_TRY(known != NULL ? debit_settle(ledger, known->n, state, d) : debit_insert(ledger, card, d, state));
+    if (d->answered) {
+        SCRIP_TRY(d->credit ? credit_book(ledger, card, d) : debit_book(ledger, card, d));
+    }
+    *taken = d->answered ? SCRIP_DEBIT_BOOKED : taken_of(state);
+    return SCRIP_OK;
+}
+
 static bool debit_ok(const struct scrip_ledger_debit *d)
 {
     return d->amount > 0 && d->amount <= INT32_MAX && d->sequence > 0 && d->sequence <= INT64_MAX &&
-           d->at_ms <= INT64_MAX && (!d->has_tmc || !d->answered || d->tmc > 0);
+           d->at_ms <= INT64_MAX && (!d->has_tmc || !d->answered || d->tmc > 0) && !(d->answered && d->undone);
 }
 
 enum scrip_status scrip_ledger_debit_add(struct scrip_ledger *ledger, const struct scrip_ledger_debit *debit,
@@ -390,12 +458,18 @@ enum scrip_status scrip_ledger_debit_add(struct scrip_ledger *ledger, const stru
     }
     SCRIP_TRY(card_load(ledger, debit->uid, &card));
     SCRIP_TRY(taker_load(ledger, debit->terminal, &taker));
+    if (!card.c.offline && (debit->credit || debit->undone)) {
+        return SCRIP_E_UNSUPPORTED;
+    }
     const enum scrip_status status =
         debit_find(ledger, STORE_DEBIT_BY_SEQ, terminal_number(debit->terminal), (int64_t)debit->sequence, &known);
-    if (status == SCRIP_OK) {
-        SCRIP_TRY(take_known(ledger, &card, debit, &known, taken, settled));
-    } else if (status != SCRIP_E_NOT_FOUND) {
+    if (status != SCRIP_OK && status != SCRIP_E_NOT_FOUND) {
         return status;
+    }
+    if (card.c.offline) {
+        SCRIP_TRY(take_offline(ledger, &card, debit, status == SCRIP_OK ? &known : NULL, taken));
+    } else if (status == SCRIP_OK) {
+        SCRIP_TRY(take_known(ledger, &card, debit, &known, taken, settled));
     } else if (debit->answered) {
         SCRIP_TRY(take_answered(ledger, &card, debit, NULL, taken, settled));
     } else {
@@ -644,8 +718,9 @@ enum scrip_status scrip_ledger_debits(struct scrip_ledger *ledger, const uint8_t
     enum scrip_status status = QUERY(ledger, DEBITS_OF_CARD, V_INT(card_number(uid)));
     while (status == SCRIP_OK) {
         debit_read(ledger, s, &row);
-        const bool line = row.state <= STATE_FORKED;
-        if (line && !each(ctx, &row.d, row.state == STATE_BOOKED ? SCRIP_DEBIT_BOOKED : taken_of(row.state))) {
+        const bool line = row.state <= STATE_FORKED || row.d.credit;
+        const bool booked = row.state == STATE_BOOKED || row.state == STATE_CREDITED;
+        if (line && !each(ctx, &row.d, booked ? SCRIP_DEBIT_BOOKED : taken_of(row.state))) {
             ledger_end(ledger, s);
             return SCRIP_OK;
         }

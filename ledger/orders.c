@@ -139,6 +139,9 @@ enum scrip_status scrip_ledger_order_create(struct scrip_ledger *ledger, const s
         return status;
     }
     SCRIP_TRY(card_load(ledger, order->uid, &card));
+    if (card.c.offline) {
+        return SCRIP_E_UNSUPPORTED;
+    }
     return RUN(ledger, ORDER_ADD, NULL, V_TEXT(order->id), V_INT(card.number), V_INT(order->kind), V_INT(order->amount),
                V_INT(SCRIP_STATE_CREATED), V_INT(ledger_now(ledger)), V_INT(order->expires_ms),
                order->data_len == 0 ? V_NULL : V_BLOB(order->data, order->data_len));

@@ -112,6 +112,25 @@ static enum scrip_status owed_find(struct scrip_ledger *ledger, const struct car
     return SCRIP_OK;
 }
 
+/* An offline card has no counter and no log, and nobody reads its balance under a MAC: what is owed cannot be known. */
+static void decide_offline(struct finding *finding, int64_t waiting)
+{
+    struct scrip_ledger_verdict *verdict = &finding->verdict;
+    verdict->kind = verdict->card_float < 0 ? SCRIP_VERDICT_GAP : SCRIP_VERDICT_IN_STEP;
+    if (verdict->card_float < 0) {
+        copy_text(verdict->why, sizeof verdict->why,
+                  "terminals took more than the book has given the card: a credit is not uploaded or its opening value "
+                  "was not registered, or value was made on it");
+    } else if (waiting > 0) {
+        (void)snprintf(verdict->why, sizeof verdict->why,
+                       "what was uploaded is in the book; %u lines wait: their terminals do not know if they were made",
+                       (unsigned)waiting);
+    } else {
+        copy_text(verdict->why, sizeof verdict->why,
+                  "what was uploaded is in the book; this card counts nothing that would show what is still owed");
+    }
+}
+
 static void decide(const struct card_row *card, struct finding *finding)
 {
     struct scrip_ledger_verdict *verdict = &finding->verdict;
@@ -148,6 +167,7 @@ enum scrip_status scrip_ledger_reconcile(struct scrip_ledger *ledger, const uint
     struct card_row card;
     struct finding found = {0};
     int64_t open = 0;
+    int64_t waiting = 0;
     SCRIP_TRY(card_load(ledger, uid, &card));
     SCRIP_TRY(NUMBER(ledger, ORDERS_UNSETTLED, 0, &open, V_INT(card.number)));
     found.verdict.open = open != 0;
@@ -156,7 +176,13 @@ enum scrip_status scrip_ledger_reconcile(struct scrip_ledger *ledger, const uint
     }
     SCRIP_TRY(missing_fill(ledger, &card, &found.verdict));
     SCRIP_TRY(owed_find(ledger, &card, &found.verdict));
-    decide(&card, &found);
+    if (card.c.offline && card.verdict == SCRIP_VERDICT_IN_STEP) {
+        SCRIP_TRY(NUMBER(ledger, DEBITS_WAITING, 0, &waiting, V_INT(card.number)));
+        found.verdict.open = waiting > 0;
+        decide_offline(&found, waiting);
+    } else {
+        decide(&card, &found);
+    }
     *verdict = found.verdict;
     return SCRIP_OK;
 }

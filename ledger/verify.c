@@ -391,6 +391,8 @@ enum scrip_status scrip_ledger_count(struct scrip_ledger *ledger, struct scrip_l
     ledger_end(ledger, STORE_COUNT_DEBITS);
     SCRIP_TRY(ledger_number(ledger, STORE_ENTRY_LAST, NULL, 0, 0, &entries));
     found.entries = (uint64_t)entries;
+    SCRIP_TRY(ledger_number(ledger, STORE_ASIDE_COUNT, NULL, 0, 0, &entries));
+    found.aside = (uint64_t)entries;
     SCRIP_TRY(count_states(ledger, &found));
     *counts = found;
     return SCRIP_OK;

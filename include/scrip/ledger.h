@@ -74,16 +74,18 @@ enum scrip_status scrip_ledger_idle(struct scrip_ledger *ledger);
 
 struct scrip_ledger_card {
     uint8_t uid[7];
-    char profile[32];     /**< name of the profile: "an12113", "split", "ev1", ... */
-    bool tmac;            /**< has a Transaction MAC file */
-    bool marked;          /**< topped up with EV1 batches */
-    bool unlogged;        /**< debits leave no log entry that the server can read (smallest debit, or no right to) */
-    uint32_t key_version; /**< of the diversified keys on the card */
-    uint32_t issue_no;    /**< number of the newest issue; 0: none yet */
-    uint32_t tmc;         /**< highest TMC seen; at enrolment: the TMC after personalisation */
-    uint32_t committed;   /**< newest reference proved on the card */
-    bool held;            /**< nothing settles or is issued until an operator releases it */
-    bool denied;          /**< deny-listed: settles, but is issued nothing */
+    char profile[32]; /**< name of the profile: "an12113", "split", "ev1", ... */
+    bool tmac;        /**< has a Transaction MAC file */
+    bool marked;      /**< topped up with EV1 batches */
+    bool unlogged;    /**< debits leave no log entry that the server can read (smallest debit, or no right to) */
+    bool offline;     /**< shows the server nothing and takes no orders: only terminals change it. Its lines count as
+                           its terminals tell them, credits too */
+    uint32_t key_version;               /**< of the diversified keys on the card */
+    uint32_t issue_no;                  /**< number of the newest issue; 0: none yet */
+    uint32_t tmc;                       /**< highest TMC seen; at enrolment: the TMC after personalisation */
+    uint32_t committed;                 /**< newest reference proved on the card */
+    bool held;                          /**< nothing settles or is issued until an operator releases it */
+    bool denied;                        /**< deny-listed: settles, but is issued nothing */
     char reason[SCRIP_LEDGER_TEXT_MAX]; /**< why it is held or denied */
     int64_t card_float;                 /**< balance of the card's account */
     bool seen;                          /**< a session has shown `seen_balance` at `seen_tmc` */
@@ -135,7 +137,8 @@ struct scrip_ledger_order {
 };
 
 /** Create. @return SCRIP_OK, also when it is there already with the same content; SCRIP_E_CONFLICT: same id, other
- *  content; SCRIP_E_NOT_FOUND: no such card; SCRIP_E_ARGUMENT: id or amount out of range */
+ *  content; SCRIP_E_NOT_FOUND: no such card; SCRIP_E_ARGUMENT: id or amount out of range; SCRIP_E_UNSUPPORTED: the card
+ *  is offline */
 enum scrip_status scrip_ledger_order_create(struct scrip_ledger *ledger, const struct scrip_ledger_order *order);
 
 /** @return SCRIP_OK; SCRIP_E_NOT_FOUND */
@@ -286,7 +289,7 @@ enum scrip_status scrip_ledger_key_find(struct scrip_ledger *ledger, struct scri
                                         struct scrip_ledger_key *key);
 enum scrip_status scrip_ledger_key_revoke(struct scrip_ledger *ledger, const char *name);
 
-/* ---- Debits: what terminals took ---- */
+/* ---- Debits: what terminals took, and what they gave to offline cards ---- */
 
 /** One line of a terminal's journal. */
 struct scrip_ledger_debit {
@@ -295,7 +298,11 @@ struct scrip_ledger_debit {
     uint64_t sequence;  /**< the terminal's own counter, from 1 */
     uint32_t amount;    /**< 1..INT32_MAX */
     uint64_t at_ms;     /**< the terminal's clock */
-    uint8_t record[16]; /**< transaction log entry; zeros where the profile writes none */
+    uint8_t record[16]; /**< transaction log entry; zeros where the profile writes none; of an offline card what it
+                             would be: it tells lines of one sequence number apart */
+    bool credit;        /**< value was given: offline cards only */
+    uint32_t reference; /**< of a credit: the terminal's number for it, kept as evidence; not read back */
+    bool undone;        /**< not answered, and the terminal has read that it was not made: offline cards only */
     uint8_t tmri[16];   /**< zeros without TMAC or without CommitReaderID */
     bool answered;      /**< the commit was answered. false: an intent whose outcome the terminal does not know */
     bool has_tmc;       /**< the card has a TMC: `tmc` is that after the debit; of an intent: that before, if read */
@@ -312,25 +319,52 @@ enum scrip_ledger_taken {
     SCRIP_DEBIT_BOOKED,  /**< now in the book */
     SCRIP_DEBIT_KNOWN,   /**< was in the book already */
     SCRIP_DEBIT_WAITING, /**< an intent: kept until the card's own evidence decides */
-    SCRIP_DEBIT_VOID,    /**< an intent that the card proves was not committed */
+    SCRIP_DEBIT_VOID,    /**< an intent that the card proves was not committed; of an offline card: `undone` */
     SCRIP_DEBIT_FORKED,  /**< another transaction has the same TMC, or the reader chain breaks: card held, not booked */
 };
 
 /** Take one line, once: by (UID, TMC), or without TMAC by (terminal, sequence). May settle an open issue (previous
- * TMRI) and waiting intents of the same card.
+ * TMRI) and waiting intents of the same card. A credit is booked out of the account of the terminal's merchant, who has
+ * the holder's money (docs/decisions/0008).
  *  @param taken    receives what became of the line
  *  @param settled  may be NULL; receives what became of an issue that the line is evidence for (judged false: none)
  *  @return SCRIP_OK; SCRIP_E_MAC: a card with TMAC, answered, and the TMV does not verify: not booked;
  *          SCRIP_E_NOT_FOUND: no such card or terminal; SCRIP_E_CONFLICT: the terminal has used the sequence for
- *          something else; SCRIP_E_ARGUMENT */
+ *          something else; SCRIP_E_UNSUPPORTED: a credit, or `undone`, of a card that is not offline; SCRIP_E_ARGUMENT
+ */
 enum scrip_status scrip_ledger_debit_add(struct scrip_ledger *ledger, const struct scrip_ledger_debit *debit,
                                          enum scrip_ledger_taken *taken, struct scrip_ledger_settlement *settled);
 
-/** The debits of a card in the order they were taken in, until `each` returns false. */
+/** The debits and terminals' credits of a card in the order they were taken in, until `each` returns false. */
 enum scrip_status scrip_ledger_debits(struct scrip_ledger *ledger, const uint8_t uid[7],
                                       bool (*each)(void *ctx, const struct scrip_ledger_debit *debit,
                                                    enum scrip_ledger_taken taken),
                                       void *ctx);
+
+/** A journal line that cannot be taken yet: its card is not registered, or with another purse. */
+#define SCRIP_LEDGER_LINE 256U
+struct scrip_ledger_aside {
+    uint8_t terminal[4];
+    uint64_t sequence; /**< from 1 */
+    uint8_t uid[7];    /**< need not be registered */
+    uint64_t at_ms;    /**< when it came last; filled in by the ledger */
+    char why[SCRIP_LEDGER_TEXT_MAX];
+    uint8_t line[SCRIP_LEDGER_LINE]; /**< as it came */
+};
+
+/** Keep such a line as it came, one by (terminal, sequence).
+ *  @param replaces  it takes the place of one that is there; false: the one that is there stays
+ *  @return SCRIP_E_ARGUMENT */
+enum scrip_status scrip_ledger_aside_add(struct scrip_ledger *ledger, const struct scrip_ledger_aside *aside,
+                                         bool replaces);
+
+/** It was taken after all. @return SCRIP_OK; SCRIP_E_NOT_FOUND: none is kept */
+enum scrip_status scrip_ledger_aside_remove(struct scrip_ledger *ledger, const uint8_t terminal[4], uint64_t sequence);
+
+/** The lines that are kept, of a card or (uid NULL) all, by terminal and sequence, until `each` returns false. `each`
+ * must not change the ledger. */
+enum scrip_status scrip_ledger_asides(struct scrip_ledger *ledger, const uint8_t uid[7],
+                                      bool (*each)(void *ctx, const struct scrip_ledger_aside *aside), void *ctx);
 
 /** A transaction of the card that moved no money, such as user data written by us: its TMC is accounted for.
  *  @return SCRIP_OK, also again; SCRIP_E_CONFLICT: that TMC is in the book with something else; SCRIP_E_NOT_FOUND */
@@ -365,7 +399,7 @@ struct scrip_ledger_entry {
 enum scrip_status scrip_ledger_entries(struct scrip_ledger *ledger, const uint8_t uid[7], uint64_t first_id,
                                        bool (*each)(void *ctx, const struct scrip_ledger_entry *entry), void *ctx);
 
-/** A booking that an operator makes: FEE, PAYOUT (merchant), BREAKAGE (card). `id` is made by the client.
+/** A booking that an operator makes: FEE, PAYOUT, PAYIN (merchant), BREAKAGE (card). `id` is made by the client.
  *  @return SCRIP_OK, also again alike; SCRIP_E_CONFLICT; SCRIP_E_NOT_FOUND; SCRIP_E_ARGUMENT; SCRIP_E_OVERFLOW */
 enum scrip_status scrip_ledger_post(struct scrip_ledger *ledger, const char *id, enum scrip_booking booking,
                                     int64_t amount, const uint8_t uid[7], const char *merchant, const char *memo);
@@ -375,7 +409,7 @@ enum scrip_status scrip_ledger_balances(struct scrip_ledger *ledger, int64_t bal
 
 /** How many there are of what. */
 struct scrip_ledger_counts {
-    uint64_t cards, held, denied, orders, debits, waiting, entries;
+    uint64_t cards, held, denied, orders, debits, waiting, aside, entries;
     uint64_t by_state[SCRIP_STATE_COUNT];
 };
 
@@ -396,7 +430,7 @@ struct scrip_ledger_verdict {
     uint32_t missing_count;  /**< transactions that the card has made and the book does not know */
     uint32_t missing[16];    /**< TMCs of the first of them */
     uint32_t missing_logged; /**< of these, debits that the harvested log shows */
-    bool open;               /**< an order's outcome is open */
+    bool open;               /**< an order's outcome is open; of an offline card: a line's */
     int64_t card_float;
     int64_t owed; /**< card float less the balance last seen, adjusted for debits taken since: value of the
                        uploads owed; meaningful when has_owed */
@@ -404,7 +438,8 @@ struct scrip_ledger_verdict {
     char why[SCRIP_LEDGER_TEXT_MAX];
 };
 
-/** One card against its evidence. The order in which evidence came does not matter. @return SCRIP_E_NOT_FOUND */
+/** One card against its evidence. The order in which evidence came does not matter. An offline card shows none: its
+ * verdict says what its lines allow to say, and no more. @return SCRIP_E_NOT_FOUND */
 enum scrip_status scrip_ledger_reconcile(struct scrip_ledger *ledger, const uint8_t uid[7],
                                          struct scrip_ledger_verdict *verdict);
 const char *scrip_ledger_verdict_name(enum scrip_ledger_verdict_kind kind);

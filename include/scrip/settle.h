@@ -113,7 +113,9 @@ enum scrip_account {
     BOOKING(FEE, MERCHANT, FEE)                                                                                        \
     BOOKING(PAYOUT, MERCHANT, FUNDING)                                                                                 \
     BOOKING(BREAKAGE, CARD, BREAKAGE)                                                                                  \
-    BOOKING(OPENING, FUNDING, CARD)
+    BOOKING(OPENING, FUNDING, CARD)                                                                                    \
+    BOOKING(CREDIT, MERCHANT, CARD)                                                                                    \
+    BOOKING(PAYIN, FUNDING, MERCHANT)
 
 enum scrip_booking {
 #define BOOKING(name, from, to) SCRIP_BOOKING_##name,

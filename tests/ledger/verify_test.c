@@ -241,6 +241,41 @@ static bool sum_entries(void *ctx, const struct scrip_ledger_entry *entry)
     return true;
 }
 
+static void a_credit_and_its_line_must_agree(void **state)
+{
+    struct desk *d = *state;
+    char saved[80];
+    static const uint8_t carol[7] = {0x11, 0x22, 0x33, 0x44};
+    static const char *const changes[] = {
+        "UPDATE debit SET amount = amount + 1 WHERE state = 7",
+        "UPDATE debit SET state = 8 WHERE state = 7",
+        "DELETE FROM debit WHERE state = 7",
+        "UPDATE debit SET state = 7 WHERE state = 0",
+        "UPDATE card SET float = float + 1 WHERE traits = 8",
+        "UPDATE entry SET booking = 16, src = 0, merchant = NULL WHERE booking = 17",
+    };
+    struct scrip_ledger_card card = {.profile = "classic", .offline = true};
+    struct scrip_ledger_debit line = debit_line(carol, 1, 0, 500);
+    memcpy(card.uid, carol, 7);
+    line.credit = true;
+    desk_begin(d);
+    assert_ok(scrip_ledger_card_add(d->ledger, &card));
+    assert_int_equal(taken(d->ledger, &line), SCRIP_DEBIT_BOOKED);
+    line = debit_line(carol, 2, 0, 20);
+    assert_int_equal(taken(d->ledger, &line), SCRIP_DEBIT_BOOKED);
+    desk_commit(d);
+    save(d, saved);
+    assert_int_equal(problems(d, NULL), 0);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        assert_true(tamper(d, changes[i]));
+        if (problems(d, NULL) == 0) {
+            fail_msg("%s: not found", changes[i]);
+        }
+        put_back(d, saved);
+    }
+    (void)unlink(saved);
+}
+
 static bool first_entry(void *ctx, const struct scrip_ledger_entry *entry)
 {
     *(struct scrip_ledger_entry *)ctx = *entry;
@@ -274,7 +309,8 @@ static void a_book_of_the_first_schema_is_opened_and_goes_on(void **state)
     assert_int_equal(sqlite3_open(d->path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
                                   "DROP INDEX orders_that_can_expire; CREATE INDEX orders_that_can_expire ON orders "
-                                  "(expires) WHERE state IN (0, 1, 11) AND expires > 0; PRAGMA user_version = 1",
+                                  "(expires) WHERE state IN (0, 1, 11) AND expires > 0; DROP TABLE aside; PRAGMA "
+                                  "user_version = 1",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);
@@ -296,6 +332,7 @@ int main(void)
         LAW(a_checkpoint_stays_good_while_the_book_grows),
         LAW(a_checkpoint_that_is_not_ours_is_refused),
         LAW(the_journal_refuses_changes_by_itself),
+        LAW(a_credit_and_its_line_must_agree),
         LAW(entries_show_what_they_rest_on),
         LAW(a_book_of_the_first_schema_is_opened_and_goes_on),
     };
