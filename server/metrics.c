@@ -48,6 +48,7 @@ static void add_counts(struct text *text, const struct scrip_ledger_counts *coun
         {"scrip_cards_denied", "cards deny-listed", counts->denied},
         {"scrip_debits", "debits in the book", counts->debits},
         {"scrip_debits_waiting", "intents whose outcome is open", counts->waiting},
+        {"scrip_lines_aside", "journal lines set aside: of cards that are not registered so", counts->aside},
         {"scrip_entries", "entries in the book", counts->entries},
     };
     for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++) {

@@ -45,6 +45,7 @@ static const struct route routes[] = {
     {"POST", "/api/v1/terminals", ACTOR_OPERATOR, NO_SHOP, api_terminals_create},
     {"GET", "/api/v1/terminals/*", ACTOR_OPERATOR, NO_TERM, api_terminal_get},
     {"POST", "/api/v1/terminals/*/journal", ACTOR_OPERATOR | ACTOR_TERMINAL, NO_TERM, api_terminal_journal},
+    {"GET", "/api/v1/terminals/*/aside", ACTOR_OPERATOR, NO_TERM, api_journal_aside},
     {"POST", "/api/v1/keys", ACTOR_OPERATOR, NO_TERM, api_keys_create},
     {"POST", "/api/v1/keys/*/revoke", ACTOR_OPERATOR, SCRIP_PROBLEM_NO_SUCH_KEY, api_key_revoke},
     {"GET", "/api/v1/ledger/balances", ACTOR_OPERATOR, NO_PATH, api_ledger_balances},

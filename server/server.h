@@ -26,6 +26,7 @@
     COUNTER(stale, "sessions overtaken by a newer issue")                                                              \
     COUNTER(tokens_refused, "session tokens that did not open")                                                        \
     COUNTER(debits_booked, "journal lines booked")                                                                     \
+    COUNTER(credits_booked, "journal lines booked that gave value")                                                    \
     COUNTER(debits_refused, "journal lines refused")
 
 struct counters {
@@ -113,6 +114,7 @@ enum scrip_status api_merchant_get(struct context *context);
 enum scrip_status api_terminals_create(struct context *context);
 enum scrip_status api_terminal_get(struct context *context);
 enum scrip_status api_terminal_journal(struct context *context);
+enum scrip_status api_journal_aside(struct context *context);
 enum scrip_status api_keys_create(struct context *context);
 enum scrip_status api_key_revoke(struct context *context);
 enum scrip_status api_ledger_balances(struct context *context);

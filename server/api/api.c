@@ -1,6 +1,7 @@
 #include "api.h"
 
 #include <scrip/money.h>
+#include <scrip/purse_storage.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,10 +73,19 @@ json_t *api_hex_json(const void *at, size_t len)
     return json_stringn(text, 2 * len);
 }
 
+bool api_uid(const char *text, uint8_t uid[7])
+{
+    uint8_t four[4];
+    if (!api_hex(text, four, sizeof four)) {
+        return api_hex(text, uid, 7);
+    }
+    return scrip_storage_uid(SCRIP_BYTES_OF(four), uid) == SCRIP_OK;
+}
+
 enum scrip_status api_path_uid(const struct context *context, uint8_t uid[7])
 {
     char text[UID_TEXT];
-    if (param_text(context, 0, text, sizeof text) != SCRIP_OK || !api_hex(text, uid, 7)) {
+    if (param_text(context, 0, text, sizeof text) != SCRIP_OK || !api_uid(text, uid)) {
         return SCRIP_E_NOT_FOUND;
     }
     return SCRIP_OK;

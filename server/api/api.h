@@ -17,6 +17,13 @@ bool api_unpack(struct context *context, json_t *root, const char *format, ...);
 /** The card in path parameter 0. @return SCRIP_OK; SCRIP_E_NOT_FOUND */
 enum scrip_status api_path_uid(const struct context *context, uint8_t uid[7]);
 
+/** The UID of a card: 14 hex digits, or 8, which three zero bytes follow then, as in journals. */
+bool api_uid(const char *text, uint8_t uid[7]);
+
+/** Try again to take the lines of a card that were set aside (journal.c).
+ *  @return SCRIP_OK, also when they stay aside; SCRIP_E_STORE, SCRIP_E_MEMORY */
+enum scrip_status api_journal_retry(struct context *context, const uint8_t uid[7]);
+
 /** Hex of exactly `len` bytes. @return false: something else */
 bool api_hex(const char *text, uint8_t *out, size_t len);
 

@@ -146,6 +146,7 @@ static bool booking_of(const char *name, enum scrip_booking *booking)
     } table[] = {
         {"fee", SCRIP_BOOKING_FEE},
         {"payout", SCRIP_BOOKING_PAYOUT},
+        {"payin", SCRIP_BOOKING_PAYIN},
         {"breakage", SCRIP_BOOKING_BREAKAGE},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -174,9 +175,9 @@ static enum scrip_status post(struct context *context, const struct posting_body
     if (!api_currency(context, body->currency)) {
         return SCRIP_OK;
     }
-    if (!booking_of(body->booking, &booking) || body->amount < 1 ||
-        (body->card != NULL && !api_hex(body->card, uid, 7))) {
-        return problem(context, SCRIP_PROBLEM_MALFORMED, "booking must be fee, payout or breakage; amount above 0");
+    if (!booking_of(body->booking, &booking) || body->amount < 1 || (body->card != NULL && !api_uid(body->card, uid))) {
+        return problem(context, SCRIP_PROBLEM_MALFORMED,
+                       "booking must be fee, payout, payin or breakage; amount above 0");
     }
     const enum scrip_status status = scrip_ledger_post(context->ledger, body->id, booking, body->amount,
                                                        body->card == NULL ? NULL : uid, body->merchant, body->memo);

@@ -1,6 +1,7 @@
 #include "api.h"
 
 #include <scrip/purse_desfire.h>
+#include <scrip/purse_storage.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,11 @@
 
 json_t *api_card_json(struct context *context, const struct scrip_ledger_card *card)
 {
-    json_t *out = json_pack("{so ss sI sI sI sI sb sb so}", "uid", api_hex_json(card->uid, 7), "profile", card->profile,
-                            "key_version", (json_int_t)card->key_version, "issue_no", (json_int_t)card->issue_no,
-                            "committed", (json_int_t)card->committed, "transactions", (json_int_t)card->tmc, "held",
-                            card->held, "denied", card->denied, "float", api_amount(context, card->card_float));
+    json_t *out = json_pack("{so ss sb sI sI sI sI sb sb so}", "uid", api_hex_json(card->uid, 7), "profile",
+                            card->profile, "offline", card->offline, "key_version", (json_int_t)card->key_version,
+                            "issue_no", (json_int_t)card->issue_no, "committed", (json_int_t)card->committed,
+                            "transactions", (json_int_t)card->tmc, "held", card->held, "denied", card->denied, "float",
+                            api_amount(context, card->card_float));
     if (out != NULL && (card->held || card->denied)) {
         (void)json_object_set_new(out, "reason", json_string(card->reason));
     }
@@ -53,24 +55,50 @@ static bool leaves_nothing_to_read(const struct scrip_desfire_purse *purse)
     return purse->smallest_debit || !purse->log_by_server;
 }
 
-static const char *fill_card(const struct card_body *body, struct scrip_ledger_card *card)
+static const char *fill_desfire(const struct card_body *body, const struct scrip_desfire_purse *purse,
+                                struct scrip_ledger_card *card)
 {
-    struct scrip_desfire_profile profile;
     if (!api_hex(body->uid, card->uid, 7)) {
         return "uid must be 14 hex digits";
     }
-    if (strlen(body->profile) >= sizeof card->profile ||
-        scrip_desfire_profile_make(body->profile, &profile) != SCRIP_OK) {
-        return "profile must be an12113, split, ev1 or plain, with options behind plus signs";
+    card->tmac = purse->tmac_file != SCRIP_PURSE_NONE;
+    card->marked = purse->sm == SCRIP_DESFIRE_SM_EV1;
+    card->unlogged = leaves_nothing_to_read(purse);
+    return NULL;
+}
+
+/* The server has no session with such a card: all that it learns of it comes out of journals. */
+static const char *fill_storage(const struct card_body *body, struct scrip_ledger_card *card)
+{
+    if (!api_uid(body->uid, card->uid)) {
+        return "uid must be 14 hex digits, or 8";
+    }
+    if (body->transactions != 0) {
+        return "a card of this profile counts no transactions";
+    }
+    card->offline = true;
+    card->unlogged = true;
+    return NULL;
+}
+
+static const char *fill_card(const struct card_body *body, struct scrip_ledger_card *card)
+{
+    struct scrip_desfire_profile profile;
+    struct scrip_storage_purse storage;
+    const bool fits = strlen(body->profile) < sizeof card->profile;
+    const bool desfire = fits && scrip_desfire_profile_make(body->profile, &profile) == SCRIP_OK;
+    if (!desfire && !(fits && scrip_storage_purse_make(body->profile, &storage) == SCRIP_OK)) {
+        return "profile must be an12113, split, ev1, plain, classic, bcd or otp, with options behind plus signs";
+    }
+    const char *wrong = desfire ? fill_desfire(body, &profile.purse, card) : fill_storage(body, card);
+    if (wrong != NULL) {
+        return wrong;
     }
     if (body->key_version < 0 || body->key_version > 255 || body->transactions < 0 || body->transactions > UINT32_MAX ||
         body->balance < 0 || body->balance > INT32_MAX) {
         return "key_version, transactions or balance is out of its range";
     }
     memcpy(card->profile, body->profile, strlen(body->profile) + 1);
-    card->tmac = profile.purse.tmac_file != SCRIP_PURSE_NONE;
-    card->marked = profile.purse.sm == SCRIP_DESFIRE_SM_EV1;
-    card->unlogged = leaves_nothing_to_read(&profile.purse);
     card->key_version = (uint32_t)body->key_version;
     card->tmc = (uint32_t)body->transactions;
     card->card_float = body->balance;
@@ -94,6 +122,7 @@ static enum scrip_status create_card(struct context *context, const struct card_
     }
     const bool known = scrip_ledger_card_get(context->ledger, card.uid, &there) == SCRIP_OK;
     SCRIP_TRY(scrip_ledger_card_add(context->ledger, &card));
+    SCRIP_TRY(api_journal_retry(context, card.uid));
     context->response->made_durable |= SCRIP_DURABLE_OTHER;
     return answer_card(context, known ? 200 : 201, card.uid);
 }
@@ -144,7 +173,7 @@ enum scrip_status api_cards_list(struct context *context)
 {
     struct card_list list = {.context = context, .items = json_array()};
     char text[UID_TEXT];
-    list.skipping = api_query(context, "after", text, sizeof text) && api_hex(text, list.after, 7);
+    list.skipping = api_query(context, "after", text, sizeof text) && api_uid(text, list.after);
     const enum scrip_status status = scrip_ledger_cards(context->ledger, list_card, &list);
     if (status != SCRIP_OK) {
         json_decref(list.items);
@@ -273,6 +302,7 @@ struct overview {
     struct context *context;
     json_t *orders;
     json_t *debits;
+    json_t *credits; /* at trusted terminals */
 };
 
 /* The newest are at the end; the list keeps the last HISTORY_MAX. */
@@ -298,18 +328,19 @@ static bool overview_debit(void *ctx, const struct scrip_ledger_debit *debit, en
     json_t *item = json_pack("{so so so sb}", "at", api_time(debit->at_ms), "amount",
                              api_amount(overview->context, debit->amount), "terminal", api_hex_json(debit->terminal, 4),
                              "booked", taken == SCRIP_DEBIT_BOOKED || taken == SCRIP_DEBIT_KNOWN);
-    return keep_last(overview->debits, item);
+    return keep_last(debit->credit ? overview->credits : overview->debits, item);
 }
 
 enum scrip_status api_card_overview(struct context *context)
 {
     uint8_t uid[7];
     struct scrip_ledger_card card;
-    struct overview overview = {context, NULL, NULL};
+    struct overview overview = {context, NULL, NULL, NULL};
     SCRIP_TRY(api_path_uid(context, uid));
     SCRIP_TRY(scrip_ledger_card_get(context->ledger, uid, &card));
     overview.orders = json_array();
     overview.debits = json_array();
+    overview.credits = json_array();
     enum scrip_status status = scrip_ledger_orders(context->ledger, uid, overview_order, &overview);
     if (status == SCRIP_OK) {
         status = scrip_ledger_debits(context->ledger, uid, overview_debit, &overview);
@@ -317,9 +348,10 @@ enum scrip_status api_card_overview(struct context *context)
     if (status != SCRIP_OK) {
         json_decref(overview.orders);
         json_decref(overview.debits);
+        json_decref(overview.credits);
         return status;
     }
     return response_json(context->response, 200,
-                         json_pack("{so so so}", "card", api_card_json(context, &card), "orders", overview.orders,
-                                   "debits", overview.debits));
+                         json_pack("{so so so so}", "card", api_card_json(context, &card), "orders", overview.orders,
+                                   "debits", overview.debits, "credits", overview.credits));
 }

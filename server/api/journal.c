@@ -1,10 +1,15 @@
 /* A terminal's journal comes in: lines of SCRIP_JOURNAL_LINE bytes, in any order, any number of times. Each line stands
- * for itself: a refused one leaves the others alone. */
+ * for itself: a refused one leaves the others alone.
+ *
+ * A line that would be taken if only its card were registered, or registered with the purse that it names, is no fault
+ * of the terminal, and terminals stop when their journal is full. So it is set aside: kept whole, acknowledged, and
+ * taken as soon as its card is registered. */
 #include "api.h"
 
 #include <scrip/defect.h>
 #include <scrip/journal.h>
 #include <scrip/purse_desfire.h>
+#include <scrip/purse_storage.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +17,11 @@ struct line_result {
     const char *result; /* for the terminal; static */
     const char *why;    /* of a refusal; static */
     bool taken;         /* the terminal need not send the line again */
+    bool aside;         /* it cannot be taken yet */
 };
+
+static const char why_unknown[] = "no card with this UID is registered: the line is kept until it is";
+static const char why_other[] = "the card is registered with another purse: the line is kept";
 
 static const char *const taken_names[] = {
     [SCRIP_DEBIT_BOOKED] = "booked", [SCRIP_DEBIT_KNOWN] = "known",   [SCRIP_DEBIT_WAITING] = "waiting",
@@ -95,28 +104,32 @@ static bool counts_as_answered(const struct scrip_journal_line *line, const stru
     return line->state == SCRIP_JOURNAL_CONFIRMED || (line->state == SCRIP_JOURNAL_FOUND && !card->tmac);
 }
 
-static enum scrip_status fill_debit(struct context *context, const struct scrip_journal_line *line,
-                                    struct scrip_ledger_debit *debit)
+static void fill_common(const struct scrip_journal_line *line, struct scrip_ledger_debit *debit)
 {
-    struct scrip_ledger_card card;
-    struct scrip_desfire_profile profile;
     memset(debit, 0, sizeof *debit);
-    SCRIP_TRY(scrip_ledger_card_get(context->ledger, line->uid, &card));
-    SCRIP_TRY(scrip_desfire_profile_make(card.profile, &profile));
     memcpy(debit->uid, line->uid, sizeof debit->uid);
     memcpy(debit->terminal, line->terminal, sizeof debit->terminal);
+    (void)scrip_purse_timestamp_get(line->timestamp, &debit->at_ms);
+    debit->sequence = line->sequence;
+    debit->amount = (uint32_t)line->amount;
+    debit->has_balance = line->has_balance;
+    debit->balance = line->balance;
+}
+
+static enum scrip_status fill_debit(struct context *context, const struct scrip_journal_line *line,
+                                    const struct scrip_ledger_card *registered, struct scrip_ledger_debit *debit)
+{
+    const struct scrip_ledger_card card = *registered;
+    struct scrip_desfire_profile profile;
+    SCRIP_TRY(scrip_desfire_profile_make(card.profile, &profile));
+    fill_common(line, debit);
     SCRIP_TRY(take_record(&profile.purse, line, debit->record));
     if (profile.purse.reader_id) {
         memcpy(debit->tmri, line->tmri, sizeof debit->tmri);
     }
-    (void)scrip_purse_timestamp_get(line->timestamp, &debit->at_ms);
-    debit->sequence = line->sequence;
-    debit->amount = (uint32_t)line->amount;
     debit->answered = counts_as_answered(line, &card);
     debit->has_tmc = card.tmac && (debit->answered ? line->has_tmv : line->has_tmc_before);
     debit->tmc = debit->answered ? line->tmc : line->tmc_before;
-    debit->has_balance = line->has_balance;
-    debit->balance = line->balance;
     if (card.tmac && line->state == SCRIP_JOURNAL_CONFIRMED && line->has_tmv) {
         memcpy(debit->tmv, line->tmv, sizeof debit->tmv);
         SCRIP_TRY(verify_tmv(context, &profile.purse, line, debit));
@@ -124,42 +137,98 @@ static enum scrip_status fill_debit(struct context *context, const struct scrip_
     return SCRIP_OK;
 }
 
+/* Such a card has no log and no MAC: the terminal's word is all there is. Its record, which is none of a log, is the
+ * name of the line: with the time in it, a journal that begins again at line 1 is not taken for the old one. */
+static void fill_storage(const struct scrip_journal_line *line, struct scrip_ledger_debit *debit)
+{
+    const struct scrip_purse_debit made = debit_of(line);
+    fill_common(line, debit);
+    scrip_purse_debit_record(&made, debit->record);
+    debit->credit = line->kind == SCRIP_JOURNAL_CREDIT;
+    debit->reference = line->reference;
+    debit->answered = line->state == SCRIP_JOURNAL_CONFIRMED || line->state == SCRIP_JOURNAL_FOUND;
+    debit->undone = line->state == SCRIP_JOURNAL_VOID;
+}
+
+/* Is the line of the purse that the card is registered with? A line of a storage card says kind, access and sector. */
+static bool is_of_purse(const struct scrip_journal_line *line, const struct scrip_ledger_card *card)
+{
+    struct scrip_storage_purse purse;
+    const bool storage = scrip_storage_purse_make(card->profile, &purse) == SCRIP_OK;
+    if ((line->profile & SCRIP_STORAGE_PROFILE) == 0) {
+        return !storage;
+    }
+    return storage && line->profile == scrip_storage_profile_id(&purse) && line->record[0] == purse.sector;
+}
+
 static struct line_result refuse(enum scrip_status status)
 {
-    struct line_result result = {"refused", scrip_strerror(status), false};
+    struct line_result result = {.result = "refused", .why = scrip_strerror(status)};
     if (status == SCRIP_E_MAC) {
         result.why = "the Transaction MAC does not verify: altered, or made with another key";
     } else if (status == SCRIP_E_NOT_FOUND) {
         result.why = "no such card or terminal here";
     } else if (status == SCRIP_E_FORMAT) {
         result.why = "the log entry of the line is not the one that this debit writes on a card of this profile";
+    } else if (status == SCRIP_E_CONFLICT) {
+        result.why = "this terminal has used the sequence for another line: a new journal takes a new terminal id";
     }
     return result;
+}
+
+static enum scrip_status set_aside(struct context *context, const struct scrip_journal_line *line, const char *why,
+                                   struct line_result *result)
+{
+    struct scrip_ledger_aside aside = {.sequence = line->sequence};
+    memcpy(aside.terminal, line->terminal, sizeof aside.terminal);
+    memcpy(aside.uid, line->uid, sizeof aside.uid);
+    (void)snprintf(aside.why, sizeof aside.why, "%s", why);
+    scrip_journal_line_encode(line, aside.line);
+    *result = (struct line_result){.result = "aside", .why = why, .taken = true, .aside = true};
+    /* An intent says less than what may be there: it comes out of an older upload. */
+    return scrip_ledger_aside_add(context->ledger, &aside, line->state != SCRIP_JOURNAL_INTENT);
+}
+
+static void count_line(struct counters *counters, enum scrip_status status, enum scrip_ledger_taken taken, bool credit)
+{
+    const bool booked = status == SCRIP_OK && taken == SCRIP_DEBIT_BOOKED;
+    counters->debits_booked += booked && !credit;
+    counters->credits_booked += booked && credit;
+    counters->debits_refused += status != SCRIP_OK;
 }
 
 static enum scrip_status take_line(struct context *context, const struct scrip_journal_line *line,
                                    struct line_result *result)
 {
+    struct scrip_ledger_card card;
     struct scrip_ledger_debit debit;
-    enum scrip_ledger_taken taken;
-    if (line->kind != SCRIP_JOURNAL_DEBIT || line->amount < 1) {
-        *result = (struct line_result){"refused", "a credit is booked by its order, not by a journal", false};
+    enum scrip_ledger_taken taken = SCRIP_DEBIT_WAITING;
+    const bool storage = (line->profile & SCRIP_STORAGE_PROFILE) != 0;
+    if ((line->kind != SCRIP_JOURNAL_DEBIT && !storage) || line->amount < 1) {
+        *result = (struct line_result){.result = "refused", .why = "a credit is booked by its order, not by a journal"};
         return SCRIP_OK;
     }
-    if (line->state == SCRIP_JOURNAL_VOID) {
-        *result = (struct line_result){"void", NULL, true}; /* nothing to book; a waiting intent waits for the card */
+    if (line->state == SCRIP_JOURNAL_VOID && !storage) {
+        *result = (struct line_result){.result = "void", .taken = true}; /* a waiting intent waits for the card */
         return SCRIP_OK;
     }
-    enum scrip_status status = fill_debit(context, line, &debit);
+    enum scrip_status status = scrip_ledger_card_get(context->ledger, line->uid, &card);
+    if (status == SCRIP_E_NOT_FOUND || (status == SCRIP_OK && !is_of_purse(line, &card))) {
+        return set_aside(context, line, status == SCRIP_OK ? why_other : why_unknown, result);
+    }
+    if (status == SCRIP_OK && storage) {
+        fill_storage(line, &debit);
+    } else if (status == SCRIP_OK) {
+        status = fill_debit(context, line, &card, &debit);
+    }
     if (status == SCRIP_OK) {
         status = scrip_ledger_debit_add(context->ledger, &debit, &taken, NULL);
     }
     if (status == SCRIP_E_STORE || status == SCRIP_E_MEMORY) {
         return status;
     }
-    *result = status == SCRIP_OK ? (struct line_result){taken_names[taken], NULL, true} : refuse(status);
-    context->server->counters.debits_booked += status == SCRIP_OK && taken == SCRIP_DEBIT_BOOKED;
-    context->server->counters.debits_refused += status != SCRIP_OK;
+    *result = status == SCRIP_OK ? (struct line_result){.result = taken_names[taken], .taken = true} : refuse(status);
+    count_line(&context->server->counters, status, taken, line->kind == SCRIP_JOURNAL_CREDIT);
     return SCRIP_OK;
 }
 
@@ -201,7 +270,7 @@ static enum scrip_status take_upload(struct context *context, const uint8_t term
     struct scrip_bytes bytes;
     while (scrip_bytes_take(&body, SCRIP_JOURNAL_LINE, &bytes) == SCRIP_OK) {
         struct scrip_journal_line line;
-        struct line_result result = {"refused", NULL, false};
+        struct line_result result = {.result = "refused"};
         const enum scrip_status decoded = scrip_journal_line_decode(bytes, &line);
         if (decoded != SCRIP_OK) {
             result.why = scrip_strerror(decoded);
@@ -244,4 +313,92 @@ enum scrip_status api_terminal_journal(struct context *context)
     context->response->made_durable |= SCRIP_DURABLE_OTHER;
     const json_int_t last = acknowledged(lines);
     return response_json(context->response, 200, json_pack("{sI so}", "acknowledged", last, "lines", lines));
+}
+
+/* ---- what was set aside ---- */
+
+struct aside_cursor {
+    struct scrip_ledger_aside after; /* look behind this one */
+    struct scrip_ledger_aside found;
+    bool any;
+};
+
+static bool next_aside(void *ctx, const struct scrip_ledger_aside *aside)
+{
+    struct aside_cursor *cursor = ctx;
+    const int terminals = memcmp(aside->terminal, cursor->after.terminal, sizeof aside->terminal);
+    if (terminals < 0 || (terminals == 0 && aside->sequence <= cursor->after.sequence)) {
+        return true;
+    }
+    cursor->found = *aside;
+    cursor->any = true;
+    return false;
+}
+
+/* A line that is refused now stays aside: its terminal may have forgotten it. */
+static enum scrip_status retry(struct context *context, const struct scrip_ledger_aside *aside)
+{
+    struct scrip_journal_line line;
+    struct line_result result = {.result = "refused"};
+    if (scrip_journal_line_decode(SCRIP_BYTES_OF(aside->line), &line) != SCRIP_OK) {
+        return SCRIP_OK;
+    }
+    SCRIP_TRY(take_line(context, &line, &result));
+    return result.taken && !result.aside ? scrip_ledger_aside_remove(context->ledger, aside->terminal, aside->sequence)
+                                         : SCRIP_OK;
+}
+
+enum scrip_status api_journal_retry(struct context *context, const uint8_t uid[7])
+{
+    struct aside_cursor cursor = {.any = true};
+    while (cursor.any) {
+        cursor.any = false;
+        SCRIP_TRY(scrip_ledger_asides(context->ledger, uid, next_aside, &cursor));
+        if (cursor.any) {
+            SCRIP_TRY(retry(context, &cursor.found));
+            cursor.after = cursor.found;
+        }
+    }
+    return SCRIP_OK;
+}
+
+struct aside_list {
+    struct context *context;
+    uint8_t terminal[4];
+    json_t *items;
+};
+
+static bool list_aside(void *ctx, const struct scrip_ledger_aside *aside)
+{
+    static const char *const states[] = {"intent", "confirmed", "found", "void"};
+    struct aside_list *list = ctx;
+    struct scrip_journal_line line;
+    if (memcmp(list->terminal, aside->terminal, sizeof list->terminal) != 0 ||
+        scrip_journal_line_decode(SCRIP_BYTES_OF(aside->line), &line) != SCRIP_OK) {
+        return true;
+    }
+    json_t *item = json_pack("{sI so so ss ss so ss so}", "sequence", (json_int_t)aside->sequence, "card",
+                             api_hex_json(aside->uid, 7), "at", api_time(aside->at_ms), "kind",
+                             line.kind == SCRIP_JOURNAL_CREDIT ? "credit" : "debit", "state", states[line.state & 3U],
+                             "amount", api_amount(list->context, line.amount), "why", aside->why, "line",
+                             api_hex_json(aside->line, sizeof aside->line));
+    return json_array_append_new(list->items, item) == 0;
+}
+
+enum scrip_status api_journal_aside(struct context *context)
+{
+    char text[9];
+    struct aside_list list = {.context = context};
+    struct scrip_ledger_terminal terminal;
+    if (param_text(context, 0, text, sizeof text) != SCRIP_OK || !api_hex(text, list.terminal, 4)) {
+        return SCRIP_E_NOT_FOUND;
+    }
+    SCRIP_TRY(scrip_ledger_terminal_get(context->ledger, list.terminal, &terminal));
+    list.items = json_array();
+    const enum scrip_status status = scrip_ledger_asides(context->ledger, NULL, list_aside, &list);
+    if (status != SCRIP_OK) {
+        json_decref(list.items);
+        return status;
+    }
+    return response_json(context->response, 200, json_pack("{so}", "lines", list.items));
 }

@@ -204,8 +204,8 @@ static const char *fill_order(struct context *context, const struct order_body *
     if (!is_good_id(body->id)) {
         return "id must be 1 to 64 of A-Z a-z 0-9 . _ ~ - and begin with no dot";
     }
-    if (!api_hex(body->card, order->uid, 7)) {
-        return "card must be 14 hex digits";
+    if (!api_uid(body->card, order->uid)) {
+        return "card must be 14 hex digits, or 8 where the card's UID is that short";
     }
     if (!wants_kind(body, &order->kind)) {
         return "kind must be topup, read, write or rekey";
@@ -259,7 +259,11 @@ static enum scrip_status create_order(struct context *context, const struct orde
         return problem(context, SCRIP_PROBLEM_MALFORMED, wrong);
     }
     SCRIP_TRY(default_expiry(context, &order, &known));
-    SCRIP_TRY(scrip_ledger_order_create(context->ledger, &order));
+    const enum scrip_status status = scrip_ledger_order_create(context->ledger, &order);
+    if (status == SCRIP_E_UNSUPPORTED) {
+        return problem(context, SCRIP_PROBLEM_OFFLINE_CARD, NULL);
+    }
+    SCRIP_TRY(status);
     context->response->made_durable |= SCRIP_DURABLE_OTHER;
     return api_answer_order(context, known ? 200 : 201, order.id);
 }
@@ -329,7 +333,7 @@ enum scrip_status api_orders_list(struct context *context)
     char text[32];
     uint8_t uid[7];
     const bool one_card = api_query(context, "card", text, sizeof text);
-    if (one_card && !api_hex(text, uid, 7)) {
+    if (one_card && !api_uid(text, uid)) {
         json_decref(list.items);
         return problem(context, SCRIP_PROBLEM_MALFORMED, "card must be 14 hex digits");
     }
