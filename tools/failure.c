@@ -114,7 +114,7 @@ static const struct failure_row ROWS[] = {
     ROW(CREDITED, SCRIP_OK, 0, ANY, LEDGER, "a terminal has credited that order to this card already",
         "scrip balance shows the value; a new credit takes a new order, with a new --reference"),
     ROW(JOURNAL_FULL, SCRIP_OK, 0, ANY, FILE, "the terminal's journal is full of lines that no server has taken",
-        "scrip terminal upload; lines of storage cards: scrip terminal journal --json, keep them, then --taken"),
+        "scrip terminal upload; lines that the server refuses: scrip terminal journal --json, keep them, then --taken"),
     ROW(UNDECIDED, SCRIP_OK, 0, ANY, LEDGER,
         "what the card holds does not prove whether an unanswered payment or credit was made: others may have changed "
         "it",

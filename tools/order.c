@@ -2,7 +2,6 @@
 #include "common.h"
 #include <fcntl.h>
 #include <scrip/posix.h>
-#include <scrip/purse_storage.h>
 #include <string.h>
 
 #define OPTIONS_OF_SERVER TOOL_OPTION_SERVER, TOOL_OPTION_CA, TOOL_OPTION_API_KEY, TOOL_OPTION_CURRENCY
@@ -248,20 +247,23 @@ const struct tool_command tool_order_list = {
 static int card_register(struct tool *tool)
 {
     json_t *answer = NULL;
-    struct scrip_storage_purse storage;
-    if (scrip_storage_purse_make(tool_text(tool, "purse"), &storage) == SCRIP_OK) {
-        return tool_usage(tool,
-                          "--purse: %s takes no orders over the air: a trusted terminal gives its value (scrip "
-                          "credit), or the card is sold with it",
-                          tool_text(tool, "purse"));
+    int32_t balance = 0;
+    if (tool_has(tool, "balance")) {
+        const int wrong = tool_amount(tool, "balance", &balance);
+        if (wrong != TOOL_OK) {
+            return wrong;
+        }
     }
     json_t *body = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s}", "uid", tool_text(tool, "uid"), "profile",
                              tool_text(tool, "purse"), "key_version", (json_int_t)tool_number(tool, "key-version", 1),
-                             "transactions", (json_int_t)tool_number(tool, "transactions", 0), "balance", (json_int_t)0,
-                             "currency", tool_text(tool, "currency"));
+                             "transactions", (json_int_t)tool_number(tool, "transactions", 0), "balance",
+                             (json_int_t)balance, "currency", tool_text(tool, "currency"));
     const int code = tool_http(tool, "POST", "/api/v1/cards", body, "registering the card", &answer);
     if (code == TOOL_OK) {
-        tool_say(tool, "card %s is registered as %s", tool_text(tool, "uid"), tool_text(tool, "purse"));
+        tool_say(tool, "card %s is registered as %s%s", tool_text(tool, "uid"), tool_text(tool, "purse"),
+                 json_is_true(json_object_get(answer, "offline"))
+                     ? "; it takes no orders: a trusted terminal gives it value (scrip credit)"
+                     : "");
         put_all(tool, answer);
     }
     json_decref(body);
@@ -272,13 +274,14 @@ static int card_register(struct tool *tool)
 const struct tool_command tool_card_register = {
     .name = "card register",
     .summary = "tell the server about a card that was personalised",
-    .text =
-        "Registers a card by UID and profile, so that orders can be made for it. card new prints both, and how many "
-        "transactions personalisation took. The same call may be repeated.",
+    .text = "Registers a card by UID and profile, so that orders can be made for it and what terminals take from it "
+            "reaches "
+            "the book. card new prints both, and how many transactions personalisation took. Lines of the card that "
+            "terminals have uploaded before are booked now. The same call may be repeated.",
     .operands = (const struct tool_option[]){{.name = "uid",
                                               .kind = TOOL_HEX,
                                               .value = "UID",
-                                              .help = "the card's UID, 14 hex digits",
+                                              .help = "the card's UID, 14 hex digits, or 8",
                                               .required = true},
                                              {.name = NULL}},
     .options = (const struct tool_option[]){OPTIONS_OF_SERVER,
@@ -293,6 +296,11 @@ const struct tool_command tool_card_register = {
                                              .value = "COUNT",
                                              .help = "its transaction counter after personalisation",
                                              .initial = "0"},
+                                            {.name = "balance",
+                                             .kind = TOOL_TEXT,
+                                             .value = "AMOUNT",
+                                             .help = "value that it was given at personalisation; it counts once, at "
+                                                     "the first registration"},
                                             {.name = NULL}},
     .run = card_register,
 };

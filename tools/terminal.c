@@ -55,29 +55,15 @@ static void close_journal(struct journal_file *file)
 /* ---- upload ---------------------------------------------------------------------------------------------------- */
 
 struct upload {
-    uint64_t sent, booked, known, waiting, refused;
-    uint64_t kept, first_kept; /* lines of storage cards, and the oldest of them */
+    uint64_t sent, booked, known, waiting, aside, refused;
 };
 
-/* Storage cards give no evidence that a book could be built on: the server does not take their lines. */
-static bool is_for_server(const uint8_t *bytes, uint64_t sequence, struct upload *upload)
-{
-    struct scrip_journal_line line;
-    if (scrip_journal_line_decode(scrip_bytes(bytes, SCRIP_JOURNAL_LINE), &line) != SCRIP_OK ||
-        (line.profile & SCRIP_STORAGE_PROFILE) == 0) {
-        return true;
-    }
-    upload->first_kept = upload->kept++ == 0 ? sequence : upload->first_kept;
-    return false;
-}
-
 /* Lines from `*next` on, as many as fit one request. @return bytes in `body` */
-static size_t gather(const struct scrip_journal *journal, uint64_t *next, uint8_t *body, struct upload *upload)
+static size_t gather(const struct scrip_journal *journal, uint64_t *next, uint8_t *body)
 {
     size_t lines = 0;
     while (lines < UPLOAD_LINES && *next <= journal->last) {
-        uint8_t *at = body + lines * SCRIP_JOURNAL_LINE;
-        if (scrip_journal_read(journal, *next, at) == SCRIP_OK && is_for_server(at, *next, upload)) {
+        if (scrip_journal_read(journal, *next, body + lines * SCRIP_JOURNAL_LINE) == SCRIP_OK) {
             lines++;
         }
         (*next)++;
@@ -85,14 +71,12 @@ static size_t gather(const struct scrip_journal *journal, uint64_t *next, uint8_
     return lines * SCRIP_JOURNAL_LINE;
 }
 
-/* The lines up to `taken` may be forgotten here; but not one that no server has. */
-static int acknowledge(struct tool *tool, struct scrip_journal *journal, const struct upload *upload, uint64_t taken)
+static int acknowledge(struct tool *tool, struct scrip_journal *journal, uint64_t taken)
 {
-    const uint64_t upto = upload->kept != 0 && upload->first_kept <= taken ? upload->first_kept - 1 : taken;
-    if (upto <= journal->acknowledged || upto > journal->last) {
+    if (taken <= journal->acknowledged || taken > journal->last) {
         return TOOL_OK;
     }
-    const enum scrip_status status = scrip_journal_acknowledge(journal, upto);
+    const enum scrip_status status = scrip_journal_acknowledge(journal, taken);
     return status == SCRIP_OK ? TOOL_OK : tool_fail_status(tool, status, "marking lines as uploaded");
 }
 
@@ -108,8 +92,11 @@ static void count_results(struct tool *tool, const json_t *answer, struct upload
         upload->booked += strcmp(result, "booked") == 0;
         upload->known += strcmp(result, "known") == 0 || strcmp(result, "void") == 0;
         upload->waiting += strcmp(result, "waiting") == 0;
-        if (strcmp(result, "refused") == 0 || strcmp(result, "forked") == 0) {
-            upload->refused++;
+        const bool aside = strcmp(result, "aside") == 0;
+        const bool refused = strcmp(result, "refused") == 0 || strcmp(result, "forked") == 0;
+        upload->aside += aside;
+        upload->refused += refused;
+        if (aside || refused) {
             tool_note(tool, "line %lld: %s%s%s", (long long)json_integer_value(json_object_get(line, "sequence")),
                       result, why != NULL ? ": " : "", why != NULL ? why : "");
         }
@@ -126,7 +113,7 @@ static int upload_lines(struct tool *tool, struct journal_file *file, struct upl
     uint64_t next = tool_has(tool, "all") ? scrip_journal_first(journal) : journal->acknowledged + 1;
     int code = TOOL_OK;
     size_t len;
-    while (code == TOOL_OK && (len = gather(journal, &next, body, upload)) > 0) {
+    while (code == TOOL_OK && (len = gather(journal, &next, body)) > 0) {
         json_t *answer = NULL;
         tool_progress(tool, "uploading line %llu of %llu", (unsigned long long)next - 1,
                       (unsigned long long)journal->last);
@@ -135,7 +122,7 @@ static int upload_lines(struct tool *tool, struct journal_file *file, struct upl
         if (code == TOOL_OK) {
             const uint64_t taken = (uint64_t)json_integer_value(json_object_get(answer, "acknowledged"));
             count_results(tool, answer, upload);
-            code = whole ? acknowledge(tool, journal, upload, taken) : TOOL_OK;
+            code = whole ? acknowledge(tool, journal, taken) : TOOL_OK;
             whole = whole && taken + 1 == next;
         }
         json_decref(answer);
@@ -155,16 +142,16 @@ static int upload(struct tool *tool)
     tool_put(tool, "known", json_integer((json_int_t)done.known));
     tool_put(tool, "waiting", json_integer((json_int_t)done.waiting));
     tool_put(tool, "refused", json_integer((json_int_t)done.refused));
-    tool_put(tool, "kept", json_integer((json_int_t)done.kept));
+    tool_put(tool, "aside", json_integer((json_int_t)done.aside));
     if (code != TOOL_OK) {
         return code;
     }
     tool_say(tool, "%llu lines uploaded: %llu booked, %llu known already, %llu waiting for the card, %llu refused",
              (unsigned long long)done.sent, (unsigned long long)done.booked, (unsigned long long)done.known,
              (unsigned long long)done.waiting, (unsigned long long)done.refused);
-    if (done.kept != 0) {
-        tool_say(tool, "%llu of storage cards stay here: the server's book does not take them",
-                 (unsigned long long)done.kept);
+    if (done.aside != 0) {
+        tool_say(tool, "%llu set aside: the server keeps them until their cards are registered with that purse",
+                 (unsigned long long)done.aside);
     }
     return done.refused == 0 ? TOOL_OK
                              : tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_STATE,
@@ -175,10 +162,11 @@ static int upload(struct tool *tool)
 const struct tool_command tool_terminal_upload = {
     .name = "terminal upload",
     .summary = "send a terminal's journal to the server",
-    .text = "Sends the lines that the server has not acknowledged yet. Lines may come in any order and any number of "
-            "times: the server takes each debit once. A line is kept here until it was acknowledged. Lines of storage "
-            "cards "
-            "(MIFARE Classic, one-time wallets) are not sent and stay: scrip terminal journal shows them.",
+    .text =
+        "Sends the lines that the server has not acknowledged yet. Lines may come in any order and any number of "
+        "times: the server takes each line once. A line is kept here until it was acknowledged. Lines of cards that "
+        "are not registered are kept by the server, and booked when the card is registered. Only what is refused "
+        "stays: an operator looks into it, and scrip terminal journal --taken gives its place free.",
     .operands = (const struct tool_option[]){OPERAND_JOURNAL, {.name = NULL}},
     .options =
         (const struct tool_option[]){
@@ -252,10 +240,10 @@ static int journal(struct tool *tool)
 const struct tool_command tool_terminal_journal = {
     .name = "terminal journal",
     .summary = "the lines of a terminal's journal",
-    .text = "A terminal stops when its journal is full of lines that nobody has taken. Those of DESFire cards are sent "
-            "with scrip terminal upload. Those of storage cards are kept by whoever reconciles them: --json writes "
-            "them, --taken gives their place free. An open line, and the reference of a credit, are forgotten when "
-            "their place is used again.",
+    .text = "A terminal stops when its journal is full of lines that nobody has taken. They are sent with scrip "
+            "terminal upload. What the server refuses, or what belongs to no server, is kept by whoever reconciles it: "
+            "--json writes the lines, --taken gives their place free. An open line, and the reference of a credit, are "
+            "forgotten when their place is used again.",
     .operands = (const struct tool_option[]){OPERAND_JOURNAL, {.name = NULL}},
     .options =
         (const struct tool_option[]){

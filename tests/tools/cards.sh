@@ -64,9 +64,6 @@ is "and says what it looked for" 1 "$(grep -c 'there is no such profile' err)"
 sed 's/access = hardened/access = compatible/' "$SCRIP_PROFILES/classic.profile" >open.profile
 refused "a gate that may credit is an error" 1 right "make value" "$SCRIP" card lint ./open.profile
 
-usage "no orders over the air" "a trusted terminal gives its value" "$SCRIP" card register 11223344 --purse classic \
-    --server http://127.0.0.1:1
-
 # ---- spoken to
 printf '%s\n' FFCA000000 FF82000006FFFFFFFFFFFF FF860000050100046000 FFB0000410 FFD6000410000102030405060708090A0B0C0D0E0F \
     FFB0000410 RESET FFB0000410 | "$SCRIP" card exchange four.card >exchange.txt
