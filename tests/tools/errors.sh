@@ -91,13 +91,19 @@ refused "the same order at another desk: the card remembers" 1 ledger "credited 
 charge() {
     "$SCRIP" pay 0.01 --reader "card:$1.card" $(store gate.keys) --journal long.journal --terminal-id 00000043
 }
+uploaded() { "$SCRIP" terminal journal long.journal --json | jq '[.lines[] | select(.uploaded)] | length'; }
 ok "a debit of a card that the server does not know yet" charge dave
+ok "a credit that no order knows" "$SCRIP" credit 1 --reference 2 --reader card:dave.card $(store issuer.keys) \
+    --journal long.journal --terminal-id 00000043
 for _ in $(seq 201); do charge carol >/dev/null || break; done # more than one request of an upload holds
 refused "a line that is refused stays in the journal" 1 ledger "the server refused" \
     "$SCRIP" terminal upload long.journal $SERVER
-"$SCRIP" card register "$(cat dave.uid)" --purse an12113 --transactions "$(jq .tmc dave.json)" $SERVER >/dev/null
-ok "and comes again, whatever came after it" "$SCRIP" terminal upload long.journal $SERVER --json
-is "so that it is booked at last" 1 "$(jq .booked out)"
+is "and so does what came after it; the unknown card's line is set aside" 1 "$(uploaded)"
+"$SCRIP" card register "$(cat dave.uid)" --purse an12113 --transactions "$(jq .tmc dave.json)" $SERVER >register.json --json
+is "it is booked when the card is registered" -1 "$(jq .float.minor register.json)"
+ok "an operator gives up the refused one" "$SCRIP" terminal journal long.journal --taken 2
+ok "and the rest comes again" "$SCRIP" terminal upload long.journal $SERVER --json
+is "booked the first time" "201 203" "$(jq .known out) $(uploaded)"
 
 relay() {
     "$SCRIP" topup --reader "card:$2.card" --order "$1" --token-file "${3:-$1}.token" --state "$1.state" --server "$URL" --taps 1
