@@ -69,13 +69,15 @@ uint64_t terminal_now_ms(const struct terminal *terminal)
 
 static const struct {
     const struct scrip_purse_family *family;
-    uint8_t kind; /* enum scrip_storage_kind */
     const char *name;
 } STORAGE[] = {
-    {&scrip_purse_native, SCRIP_STORAGE_NATIVE, "classic"},
-    {&scrip_purse_bcd, SCRIP_STORAGE_BCD, "bcd"},
-    {&scrip_purse_otp, SCRIP_STORAGE_OTP, "otp"},
+    {&scrip_purse_native, "classic"},
+    {&scrip_purse_bcd, "bcd"},
+    {&scrip_purse_bcd, "bcd+hardened"},
+    {&scrip_purse_otp, "otp"},
 };
+
+#define STORAGE_COUNT (sizeof STORAGE / sizeof STORAGE[0])
 
 static void prepare(struct terminal *terminal, const struct scrip_card_info *card)
 {
@@ -127,42 +129,76 @@ static bool is_gone(enum scrip_status status)
     return status == SCRIP_E_TORN || status == SCRIP_E_NO_CARD || status == SCRIP_E_LINK || status == SCRIP_E_TIMEOUT;
 }
 
-/* Does the card have this purse? Its balance says so: reading it needs the purse's key and finds its format. Blocks
- * that are both damaged are its own, too.
- * @return SCRIP_OK; SCRIP_E_NOT_FOUND; SCRIP_E_TORN: the card went away before it could be said */
-static enum scrip_status has_purse(struct terminal *terminal, size_t i)
+/* The purse of a row, with the options that are set where they are of its kind. @return is it the one that is set? */
+static bool take_row(struct terminal *terminal, size_t i)
 {
-    const bool own = scrip_storage_purse_make(terminal->settings.classic, &terminal->storage) == SCRIP_OK &&
-                     terminal->storage.kind == STORAGE[i].kind;
-    if (!own) {
-        SCRIP_TRY(scrip_storage_purse_make(STORAGE[i].name, &terminal->storage));
+    struct scrip_storage_purse set;
+    (void)scrip_storage_purse_make(STORAGE[i].name, &terminal->storage); /* a name of the table */
+    const bool own = scrip_storage_purse_make(terminal->settings.classic, &set) == SCRIP_OK &&
+                     set.kind == terminal->storage.kind && set.access == terminal->storage.access;
+    if (own) {
+        terminal->storage = set;
     }
     terminal->request.storage = &terminal->storage;
+    return own;
+}
+
+static size_t row_set(struct terminal *terminal)
+{
+    size_t i = 0;
+    while (i + 1 < STORAGE_COUNT && !take_row(terminal, i)) {
+        i++;
+    }
+    return i;
+}
+
+/* Does the card have this purse? Its balance says so: reading it needs the purse's key and finds its format.
+ * @return SCRIP_OK; SCRIP_E_CORRUPT: the key fits, the format does not; SCRIP_E_NOT_FOUND; SCRIP_E_TORN: the card went
+ *         away before it could be said */
+static enum scrip_status has_purse(struct terminal *terminal, size_t i)
+{
+    (void)take_row(terminal, i);
     const enum scrip_status status = run(terminal, STORAGE[i].family, SCRIP_PURSE_BALANCE);
     if (is_gone(status)) {
         return SCRIP_E_TORN;
     }
-    return status == SCRIP_OK || status == SCRIP_E_CORRUPT ? SCRIP_OK : SCRIP_E_NOT_FOUND;
+    return status == SCRIP_OK || status == SCRIP_E_CORRUPT ? status : SCRIP_E_NOT_FOUND;
 }
 
-/* What a storage card is to be made is what is set. */
-static enum scrip_status is_chosen(struct terminal *terminal, size_t i)
+/* The purse that is set is tried first. Purses share a key (gates have one), so blocks that are none of one purse may
+ * be another's; what is of no purse, under a key of ours, is damaged. `*row` is the purse found. */
+static enum scrip_status find_row(struct terminal *terminal, size_t *row)
 {
-    SCRIP_TRY(scrip_storage_purse_make(terminal->settings.classic, &terminal->storage));
-    terminal->request.storage = &terminal->storage;
-    return terminal->storage.kind == STORAGE[i].kind ? SCRIP_OK : SCRIP_E_NOT_FOUND;
+    const size_t first = row_set(terminal);
+    bool damaged = false;
+    for (size_t n = 0; n < STORAGE_COUNT; n++) {
+        const size_t i = (first + n) % STORAGE_COUNT;
+        const enum scrip_status status = has_purse(terminal, i);
+        if (status == SCRIP_E_TORN) {
+            return status;
+        }
+        if (status == SCRIP_OK || (status == SCRIP_E_CORRUPT && !damaged)) {
+            *row = i;
+            damaged = status == SCRIP_E_CORRUPT;
+        }
+        if (status == SCRIP_OK) {
+            return SCRIP_OK;
+        }
+    }
+    return damaged ? SCRIP_OK : SCRIP_E_NOT_FOUND;
 }
 
 static enum scrip_status find_storage(struct terminal *terminal, const struct scrip_purse_family **family,
                                       const char **name)
 {
-    enum scrip_status status = SCRIP_E_NOT_FOUND;
-    for (size_t i = 0; i < sizeof STORAGE / sizeof STORAGE[0] && status == SCRIP_E_NOT_FOUND; i++) {
-        *family = STORAGE[i].family;
-        *name = STORAGE[i].name;
-        status = terminal->wish == SCRIP_PURSE_PERSONALISE ? is_chosen(terminal, i) : has_purse(terminal, i);
+    size_t row = row_set(terminal); /* what a storage card is to be made */
+    if (terminal->wish != SCRIP_PURSE_PERSONALISE) {
+        SCRIP_TRY(find_row(terminal, &row));
     }
-    return status;
+    (void)take_row(terminal, row);
+    *family = STORAGE[row].family;
+    *name = STORAGE[row].name;
+    return SCRIP_OK;
 }
 
 /* @return SCRIP_OK; SCRIP_E_NOT_FOUND: no purse of ours; SCRIP_E_TORN: the card went away while it was looked for */

@@ -41,6 +41,23 @@ def a_bcd_wallet_is_made_credited_and_spent(scene):
     terminal.stop()
 
 
+def a_hardened_bcd_wallet_opens_to_the_key_of_native_purses_and_is_none(scene):
+    scene.present(scene.blank("bcd", "DEADBEEF"))
+    terminal = scene.start()
+    scene.provision()
+    terminal.ask("purse bcd+hardened", "^purse bcd.hardened")
+    spends(terminal, "bcd.hardened")
+    terminal.ask("purse classic", "^purse classic")
+    terminal.ask("pay", r"^card .* bcd.hardened$")
+    terminal.expect("^paid 2,50 €, on the card: 10,00")
+    terminal = scene.swap(scene.blank("classic", "01020304"))
+    terminal.ask("init 3,00", "initialised, on the card: 3,00")
+    terminal.ask("purse bcd+hardened", "^purse bcd.hardened")
+    terminal.ask("pay", r"^card .* classic$")
+    terminal.expect("^paid 2,50 €, on the card: 0,50")
+    terminal.stop()
+
+
 def a_one_time_wallet_is_made_and_spent_but_not_credited(scene):
     scene.present(scene.blank("otp", "0BADCAFE"))
     terminal = scene.start()
