@@ -2,6 +2,8 @@
 #include "purse_visit.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <scrip/bcd.h>
+#include <scrip/classic.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -360,6 +362,24 @@ static int fail_storage(struct tool *tool, enum scrip_purse_operation operation,
                                                   .detail = detail});
 }
 
+/* Purses share keys, so the blocks of one may be looked at as those of another: then they only seem damaged. */
+static const char *other_purse(const struct visit *visit)
+{
+    const struct scrip_purse_result *result = &visit->job.result;
+    const bool native = visit->purse.storage.kind == SCRIP_STORAGE_NATIVE;
+    for (size_t i = 0; result->has_copies && i < 2; i++) {
+        int32_t value = 0;
+        uint8_t address = 0;
+        if (native && scrip_bcd_block_get(result->copies[i], &value) == SCRIP_OK) {
+            return "its blocks are those of a BCD wallet: --purse bcd or bcd+hardened";
+        }
+        if (!native && scrip_classic_value_get(result->copies[i], &value, &address) == SCRIP_OK) {
+            return "its blocks are value blocks: --purse classic";
+        }
+    }
+    return NULL;
+}
+
 int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation, const char *what)
 {
     const struct scrip_purse_result *result = &visit->job.result;
@@ -384,6 +404,14 @@ int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation
                                                           .what = what});
         }
         return tool_fail_card(tool, status, &result->failure, card_state(result), what);
+    }
+    const char *other = status == SCRIP_E_CORRUPT ? other_purse(visit) : NULL;
+    if (other != NULL) {
+        return tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_UNSUPPORTED,
+                                                      .problem = TOOL_PROBLEM_WRONG_FAMILY,
+                                                      .card = card_state(result),
+                                                      .what = what,
+                                                      .detail = other});
     }
     if (result->commit_open && status != SCRIP_E_CORRUPT && status != SCRIP_E_WAIT) {
         status = SCRIP_E_TORN;

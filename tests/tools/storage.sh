@@ -189,6 +189,18 @@ refused "a card that does not start is no card" 1 reader "no card in the field" 
     "$SCRIP" balance $(on dead classic) $(store issuer.keys)
 refused "neither to a gate" 1 reader "no card in the field" "$SCRIP" pay 1 $(on dead classic) $(gate)
 
+# ---- another purse ----
+
+for made in bcd+hardened classic; do
+    "$SCRIP" card new "made.$made.card" --profile "$made" $(store issuer.keys) >/dev/null
+done
+refused "a BCD wallet is no damaged native purse" 1 card "another family than the purse" \
+    "$SCRIP" balance $(on made.bcd+hardened classic) $(store issuer.keys)
+grep -q "bcd+hardened" err
+is "its name is told" 0 $?
+refused "nor the other way round" 1 card "another family than the purse" \
+    "$SCRIP" balance $(on made.classic bcd+hardened) $(store issuer.keys)
+
 # ---- keys ----
 
 "$SCRIP" keys add $(store issuer.keys) --role pay --test-cost >/dev/null
