@@ -173,6 +173,13 @@ enum scrip_status scrip_journal_read(const struct scrip_journal *journal, uint64
     return SCRIP_OK;
 }
 
+/* Memory may fail behind a write that it made: what is there counts. */
+static bool is_kept(const struct scrip_journal *journal, uint64_t sequence, const uint8_t bytes[SCRIP_JOURNAL_LINE])
+{
+    uint8_t kept[SCRIP_JOURNAL_LINE];
+    return scrip_journal_read(journal, sequence, kept) == SCRIP_OK && memcmp(kept, bytes, sizeof kept) == 0;
+}
+
 enum scrip_status scrip_journal_settle(struct scrip_journal *journal, uint64_t sequence, enum scrip_journal_state state,
                                        uint32_t tmc, const uint8_t *tmv)
 {
@@ -193,7 +200,9 @@ enum scrip_status scrip_journal_settle(struct scrip_journal *journal, uint64_t s
         memcpy(line.tmv, tmv, sizeof line.tmv);
     }
     scrip_journal_line_encode(&line, bytes);
-    return write_pages(journal, page_of(journal, sequence) + INTENT_PAGES, bytes + RESULT_OFFSET, 1);
+    const enum scrip_status status =
+        write_pages(journal, page_of(journal, sequence) + INTENT_PAGES, bytes + RESULT_OFFSET, 1);
+    return status != SCRIP_OK && is_kept(journal, sequence, bytes) ? SCRIP_OK : status;
 }
 
 enum scrip_status scrip_journal_find_open(const struct scrip_journal *journal, const uint8_t uid[7], uint64_t from,

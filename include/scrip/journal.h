@@ -105,6 +105,7 @@ enum scrip_status scrip_journal_append(struct scrip_journal *journal, struct scr
 /** Give a line its result. A line that was acknowledged counts as not acknowledged again.
  *  @param tmv  NULL: none; else 8 bytes, and `tmc` is the counter
  *  @return SCRIP_OK; SCRIP_E_NOT_FOUND; SCRIP_E_STATE: it is CONFIRMED already; SCRIP_E_NV: it may be an intent again
+ *          (memory that failed behind the write, and shows it, has made it)
  */
 enum scrip_status scrip_journal_settle(struct scrip_journal *journal, uint64_t sequence, enum scrip_journal_state state,
                                        uint32_t tmc, const uint8_t *tmv);

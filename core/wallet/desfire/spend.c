@@ -162,16 +162,17 @@ static enum scrip_status take_commit(struct scrip_purse_job *job, const struct s
     job->result.tmc = facts->commit_tmc;
     memcpy(job->result.tmv, facts->commit_tmv, sizeof job->result.tmv);
     job->result.committed = true;
-    job->result.commit_open = false;
     if (job->result.has_balance) {
         const int64_t change =
             job->operation == SCRIP_PURSE_DEBIT ? -(int64_t)job->request->amount : (int64_t)job->request->amount;
         job->result.balance = (int32_t)(job->result.balance_before + change);
     }
-    /* If this write fails the line stays an intent, which the next tap or the server settles: the card has paid. */
-    (void)scrip_journal_settle(job->request->journal, j->line.sequence, SCRIP_JOURNAL_CONFIRMED, facts->commit_tmc,
-                               job->result.has_tmc ? facts->commit_tmv : NULL);
-    return SCRIP_OK;
+    /* A line that stays an intent is found done at the next tap, and pays then: nothing is sold on it now. */
+    const enum scrip_status noted =
+        scrip_journal_settle(job->request->journal, j->line.sequence, SCRIP_JOURNAL_CONFIRMED, facts->commit_tmc,
+                             job->result.has_tmc ? facts->commit_tmv : NULL);
+    job->result.commit_open = noted != SCRIP_OK;
+    return noted == SCRIP_OK ? SCRIP_OK : job_end(job, SCRIP_OUTCOME_ASK_AGAIN, noted);
 }
 
 const struct step steps_spend[] = {

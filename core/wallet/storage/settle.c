@@ -191,12 +191,7 @@ enum scrip_status scrip_storage_conclude(const struct scrip_purse_request *reque
                                          struct scrip_purse_result *result)
 {
     const enum scrip_journal_state state = done ? SCRIP_JOURNAL_CONFIRMED : SCRIP_JOURNAL_VOID;
-    const enum scrip_status status = scrip_journal_settle(request->journal, result->sequence, state, 0, NULL);
-    struct scrip_journal_line kept;
-    if (status != SCRIP_OK && (scrip_journal_get(request->journal, result->sequence, &kept) != SCRIP_OK ||
-                               kept.state != (uint8_t)state)) { /* memory may fail behind a write that it made */
-        return status;
-    }
+    SCRIP_TRY(scrip_journal_settle(request->journal, result->sequence, state, 0, NULL));
     result->committed = done;
     result->commit_open = false;
     return SCRIP_OK;

@@ -243,6 +243,32 @@ static void a_full_journal_takes_no_money(void **state)
     bench_free(b);
 }
 
+/* Who is told "accepted" while the journal still has an intent would ride for nothing the next time. */
+static void a_payment_that_the_journal_cannot_note_counts_at_the_next_tap(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    for (int how = 0; how < 2; how++) {
+        given_purse(b, how == 0 ? "an12113" : "ev1", how == 0 ? SCRIP_DESFIRE_EV3 : SCRIP_DESFIRE_EV1, 10000);
+        assert_ok(tap(b, SCRIP_PURSE_DEBIT, 1, 0));
+        const uint64_t writes = b->journal_tearing.writes;
+        assert_ok(tap(b, SCRIP_PURSE_DEBIT, 1, 0));
+        const uint64_t last = b->journal_tearing.writes - writes;
+        scrip_nv_tear_after(&b->journal_tearing, last, SCRIP_TEAR_BEFORE);
+        assert_status(tap(b, SCRIP_PURSE_DEBIT, 250, 0), SCRIP_E_NV);
+        assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_ASK_AGAIN);
+        assert_true(b->job.result.commit_open);
+        power_back(b);
+        assert_ok(tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+        assert_true(b->job.result.recovered);
+        assert_int_equal(balance_of(b), 10000 - 2 - 250);
+        assert_ok(tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+        assert_false(b->job.result.recovered);
+        assert_int_equal(balance_of(b), 10000 - 2 - 500);
+        bench_free(b);
+    }
+}
+
 /* ---- unanswered commits ---- */
 
 /* A debit whose commit reaches the card and whose answer is lost. */
@@ -515,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_log_entry_that_would_be_overwritten_is_in_the_journal_first),
         cmocka_unit_test(a_debit_reads_the_top_up_log_only_when_a_line_is_open),
         cmocka_unit_test(a_full_journal_takes_no_money),
+        cmocka_unit_test(a_payment_that_the_journal_cannot_note_counts_at_the_next_tap),
         cmocka_unit_test(the_next_tap_finds_the_own_record_and_takes_nothing_again),
         cmocka_unit_test(another_amount_is_another_purchase),
         cmocka_unit_test(a_commit_that_did_not_arrive_is_void_at_the_next_tap),

@@ -80,6 +80,14 @@ struct scene {
     enum scrip_purse_operation operation;
 };
 
+/* What a terminal that was off finds in its journal. */
+static bool was_confirmed(const struct bench *b, uint64_t sequence)
+{
+    struct scrip_journal_line line;
+    return sequence != 0 && scrip_journal_get(&b->journal, sequence, &line) == SCRIP_OK &&
+           line.state == SCRIP_JOURNAL_CONFIRMED;
+}
+
 /* A torn tap, then the customer taps again until it is accepted: charged once. */
 static bool one_case(const struct scene *scene, enum fault fault, unsigned n)
 {
@@ -95,6 +103,8 @@ static bool one_case(const struct scene *scene, enum fault fault, unsigned n)
     power_back(b);
     if (first == SCRIP_OK) {
         assert_int_equal(torn.outcome, SCRIP_OUTCOME_ACCEPTED);
+    } else if (was_confirmed(b, torn.sequence)) {
+        assert_int_equal(fault, JOURNAL_AFTER); /* the terminal lost power behind its very last write: it was paid */
     } else {
         assert_int_equal(torn.outcome, SCRIP_OUTCOME_ASK_AGAIN);
         const enum scrip_status again = tap(b, scene->operation, FARE, 9);
