@@ -81,6 +81,15 @@ static enum scrip_status card_open_account(struct scrip_ledger *ledger, int64_t 
     return card_save(ledger, &row);
 }
 
+/* Whoever enrols an offline card has only the word of somebody for its purse. Until a line of it is taken nothing rests
+ * on that, and it may be put right. */
+static enum scrip_status card_correct(struct scrip_ledger *ledger, int64_t number, const char *profile)
+{
+    unsigned changed = 0;
+    SCRIP_TRY(RUN(ledger, CARD_SET_PROFILE, &changed, V_INT(number), V_TEXT(profile)));
+    return changed == 1 ? SCRIP_OK : SCRIP_E_CONFLICT;
+}
+
 enum scrip_status scrip_ledger_card_add(struct scrip_ledger *ledger, const struct scrip_ledger_card *card)
 {
     const int64_t number = card_number(card->uid);
@@ -90,8 +99,11 @@ enum scrip_status scrip_ledger_card_add(struct scrip_ledger *ledger, const struc
     struct card_row row;
     const enum scrip_status status = card_load_number(ledger, number, &row);
     if (status == SCRIP_OK) {
-        const bool same = strcmp(row.c.profile, card->profile) == 0 && traits_of(&row.c) == traits_of(card);
-        return same ? SCRIP_OK : SCRIP_E_CONFLICT;
+        const bool alike = traits_of(&row.c) == traits_of(card);
+        if (alike && card->offline && strcmp(row.c.profile, card->profile) != 0) {
+            return card_correct(ledger, number, card->profile);
+        }
+        return alike && strcmp(row.c.profile, card->profile) == 0 ? SCRIP_OK : SCRIP_E_CONFLICT;
     }
     if (status != SCRIP_E_NOT_FOUND) {
         return status;

@@ -95,7 +95,8 @@ struct scrip_ledger_card {
 
 /** Enrol a card. `issue_no`, `committed` and what follows are ignored, except `card_float`: value that it was given at
  *  personalisation (booked funding to card), 0 for none.
- *  @return SCRIP_OK, also when it is enrolled alike; SCRIP_E_CONFLICT: enrolled otherwise */
+ *  @return SCRIP_OK, also when it is enrolled alike, or offline with another profile before any line of it was taken:
+ *          then the profile is put right; SCRIP_E_CONFLICT: enrolled otherwise */
 enum scrip_status scrip_ledger_card_add(struct scrip_ledger *ledger, const struct scrip_ledger_card *card);
 
 /** @return SCRIP_OK; SCRIP_E_NOT_FOUND */

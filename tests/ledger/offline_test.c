@@ -169,6 +169,24 @@ static void its_verdict_says_no_more_than_its_lines_do(void **state)
     desk_commit(d);
 }
 
+static void its_profile_can_be_put_right_until_a_line_is_taken(void **state)
+{
+    struct desk *d = *state;
+    struct scrip_ledger_card card = {.profile = "bcd", .offline = true, .unlogged = true, .card_float = 5};
+    const struct scrip_ledger_debit debit = line_of(1, 250);
+    memcpy(card.uid, CAROL, 7);
+    desk_begin(d);
+    assert_ok(scrip_ledger_card_add(d->ledger, &card));
+    assert_string_equal(card_now(d->ledger, CAROL).profile, "bcd");
+    assert_int_equal(float_of(d), 1000); /* what it began with was said before */
+    assert_int_equal(taken(d->ledger, &debit), SCRIP_DEBIT_BOOKED);
+    (void)snprintf(card.profile, sizeof card.profile, "classic");
+    assert_status(scrip_ledger_card_add(d->ledger, &card), SCRIP_E_CONFLICT);
+    card.offline = false;
+    assert_status(scrip_ledger_card_add(d->ledger, &card), SCRIP_E_CONFLICT);
+    desk_commit(d);
+}
+
 /* ---- lines that cannot be taken yet ---- */
 
 struct found {
@@ -226,6 +244,7 @@ int main(void)
         LAW(a_card_with_evidence_is_not_credited_by_a_line),
         LAW(an_offline_card_takes_no_order),
         LAW(its_verdict_says_no_more_than_its_lines_do),
+        LAW(its_profile_can_be_put_right_until_a_line_is_taken),
         LAW(a_line_is_kept_whole_until_it_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

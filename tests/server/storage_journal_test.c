@@ -98,7 +98,8 @@ static void a_storage_card_is_registered_with_its_opening_value(void **state)
     }
     assert_int_equal(register_card(b, ALICE, "classic", 0), 201);
     assert_string_equal(text_of(b, "uid"), ALICE);
-    assert_int_equal(register_card(b, CAROL_LONG, "classic", 0), 409); /* 11223344 is the otp+... one */
+    given_card(b, BOB, "an12113");
+    assert_int_equal(register_card(b, BOB, "classic", 0), 409);
 }
 
 static void a_card_is_named_by_its_short_uid_or_by_the_padded_one(void **state)
@@ -293,6 +294,20 @@ static void a_line_of_another_purse_on_the_card_is_kept_and_not_booked(void **st
     assert_int_equal(ask(b, "GET", "/api/v1/terminals/5452FFFF/aside", NULL), 404);
 }
 
+static void a_card_that_was_registered_with_the_wrong_purse_is_put_right(void **state)
+{
+    struct bench *b = *state;
+    const struct scrip_journal_line line = line_of(CAROL, "classic+sector=9", 1, SCRIP_JOURNAL_CONFIRMED, 10);
+    assert_int_equal(register_card(b, CAROL, "classic", 100), 201);
+    upload(b, &line, 1);
+    assert_result(b, 0, "aside");
+    assert_int_equal(register_card(b, CAROL, "classic+sector=9", 100), 200);
+    assert_string_equal(text_of(b, "profile"), "classic+sector=9");
+    assert_int_equal(number_of(b, "float.minor"), 90);
+    assert_int_equal(register_card(b, CAROL, "classic", 100), 409);
+    assert_string_equal(problem_of_answer(b), "ID_CONFLICT");
+}
+
 static void an_impossible_amount_is_refused(void **state)
 {
     struct bench *b = *state;
@@ -320,6 +335,7 @@ int main(void)
         TEST(a_new_journal_under_an_old_id_is_found_out),
         TEST(lines_of_unknown_cards_hold_up_nobody_and_are_booked_later),
         TEST(a_line_of_another_purse_on_the_card_is_kept_and_not_booked),
+        TEST(a_card_that_was_registered_with_the_wrong_purse_is_put_right),
         TEST(an_impossible_amount_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
