@@ -187,6 +187,13 @@ static int read_all(struct explainer *explainer, struct scrip_capture_reader *re
 {
     struct scrip_capture_entry entry;
     enum scrip_status status = scrip_capture_read(reader, file);
+    if (status == SCRIP_E_FORMAT) {
+        return tool_fail(explainer->tool,
+                         &(struct tool_failure){.status = status,
+                                                .what = tool_text(explainer->tool, "file"),
+                                                .detail = "no capture: neither pcapng nor the text form that "
+                                                          "trace:FILE:LINK writes"});
+    }
     int code = begin_card(explainer, NULL);
     while (code == TOOL_OK && status == SCRIP_OK && (status = scrip_capture_next(reader, &entry)) == SCRIP_OK) {
         code = take_entry(explainer, &entry);

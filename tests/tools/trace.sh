@@ -16,4 +16,5 @@ is "then sessions stay closed" 1 "$(jq 'if .unopened > 3 then 1 else 0 end' out)
 ok "pcapng is captured" "$SCRIP" balance --reader trace:a.pcapng:card:a.card $(store issuer.keys)
 ok "and explained" "$SCRIP" trace explain a.pcapng $(store issuer.keys)
 refused "what is no capture" 1 file "format" "$SCRIP" trace explain issuer.keys
+is "and what one would be is said" 1 "$(grep -c 'neither pcapng nor the text form' err)"
 finish
