@@ -213,16 +213,20 @@ const struct tool_command tool_credit = {
     .name = "credit",
     .summary = "give value to a card at a trusted terminal",
     .text = "Credits a card locally. This takes the top-up key, so it belongs behind a counter, never into a public "
-            "place. Every credit is an order in the book first; --reference is the issue number that the book gave it.",
+            "place. For a DESFire every credit is an order in the book first; --reference is the issue number that the "
+            "book "
+            "gave it. For a storage card it is the desk's own number, and the journal brings the credit into the book.",
     .operands = AMOUNT_OPERAND,
-    .options = (const struct tool_option[]){OPTIONS_OF_CARD,
-                                            OPTIONS_OF_TERMINAL,
-                                            {.name = "reference",
-                                             .kind = TOOL_NUMBER,
-                                             .value = "NUMBER",
-                                             .help = "issue number of the order in the book",
-                                             .required = true},
-                                            {.name = NULL}},
+    .options =
+        (const struct tool_option[]){
+            OPTIONS_OF_CARD,
+            OPTIONS_OF_TERMINAL,
+            {.name = "reference",
+             .kind = TOOL_NUMBER,
+             .value = "NUMBER",
+             .help = "issue number of the order in the book; for a storage card a new one of the desk",
+             .required = true},
+            {.name = NULL}},
     .run = credit,
 };
 
