@@ -1,5 +1,5 @@
 /* What is the same for the purses of all families. */
-#include <scrip/wallet.h>
+#include "outcome.h"
 #include <string.h>
 
 const char *scrip_outcome_name(enum scrip_outcome outcome)
@@ -13,6 +13,23 @@ const char *scrip_outcome_name(enum scrip_outcome outcome)
         return "declined";
     default:
         return "?";
+    }
+}
+
+enum scrip_outcome purse_outcome_of(enum scrip_status status)
+{
+    switch (status) {
+    case SCRIP_E_TORN:
+    case SCRIP_E_NO_CARD:
+    case SCRIP_E_LINK:
+    case SCRIP_E_MAC:
+    case SCRIP_E_LENGTH:
+    case SCRIP_E_FORMAT:
+    case SCRIP_E_NV:
+    case SCRIP_E_RANDOM:
+        return SCRIP_OUTCOME_ASK_AGAIN;
+    default:
+        return SCRIP_OUTCOME_DECLINED;
     }
 }
 

@@ -59,7 +59,8 @@ struct sb {
     struct scrip_journal journal;
 
     struct scrip_storage_purse purse;
-    uint8_t version; /* of the keys that the terminal has */
+    uint8_t version;             /* of the keys that the terminal has */
+    enum scrip_status key_store; /* what its key store fails with */
     uint64_t now_ms;
     struct scrip_purse_job job;
     struct scrip_purse_request request;
@@ -216,7 +217,8 @@ static inline enum scrip_status sb_key_of(uint8_t version, enum scrip_purse_role
 
 static inline enum scrip_status sb_key(void *ctx, enum scrip_purse_role role, struct scrip_bytes m, uint8_t out[16])
 {
-    return sb_key_of(((struct sb *)ctx)->version, role, m, out);
+    const struct sb *b = ctx;
+    return b->key_store == SCRIP_OK ? sb_key_of(b->version, role, m, out) : b->key_store;
 }
 
 /* The version after it. */

@@ -1,5 +1,6 @@
 /* The DESFire adapter: the runner of steps, and how a card is opened. */
 #include "job.h"
+#include "outcome.h"
 #include <string.h>
 
 _Static_assert(sizeof(struct job) <= SCRIP_PURSE_JOB_STATE, "a job must fit its place");
@@ -10,23 +11,6 @@ enum scrip_status job_end(struct scrip_purse_job *job, enum scrip_outcome outcom
     job->result.outcome = outcome;
     job->result.status = status;
     return status;
-}
-
-/* What the customer is told when the card refused or was lost before any commit left. */
-static enum scrip_outcome outcome_of(enum scrip_status status)
-{
-    switch (status) {
-    case SCRIP_E_TORN:
-    case SCRIP_E_NO_CARD:
-    case SCRIP_E_LINK:
-    case SCRIP_E_MAC:
-    case SCRIP_E_LENGTH:
-    case SCRIP_E_FORMAT:
-    case SCRIP_E_RANDOM:
-        return SCRIP_OUTCOME_ASK_AGAIN;
-    default:
-        return SCRIP_OUTCOME_DECLINED;
-    }
 }
 
 enum scrip_status job_take(struct scrip_purse_job *job, const struct scrip_replies *replies)
@@ -113,7 +97,7 @@ static enum scrip_status fail(struct scrip_purse_job *job, enum scrip_status sta
 {
     struct job *j = job_of(job);
     if (!j->done) { /* else a step has said how it ended */
-        (void)job_end(job, outcome_of(status), status);
+        (void)job_end(job, purse_outcome_of(status), status);
     }
     scrip_desfire_term_wipe(&j->tap.term);
     return status;

@@ -1,5 +1,6 @@
 /* The visit at a one-time wallet card: who is there, which key opens, what is left. See visit.h. */
 #include "visit.h"
+#include "outcome.h"
 #include <string.h>
 
 _Static_assert(sizeof(struct otp_visit) <= SCRIP_PURSE_JOB_STATE, "a visit must fit its place");
@@ -32,20 +33,6 @@ enum scrip_status otp_reply(struct scrip_purse_job *job, const struct scrip_repl
     uint16_t sw = 0;
     const enum scrip_status status = scrip_storage_reply(replies, i, NULL, &sw);
     return status == SCRIP_OK ? status : otp_note(job, ins, status, sw);
-}
-
-/* What the customer is told when nothing began. */
-static enum scrip_outcome outcome_of(enum scrip_status status)
-{
-    switch (status) {
-    case SCRIP_E_TORN:
-    case SCRIP_E_NO_CARD:
-    case SCRIP_E_LINK:
-    case SCRIP_E_LENGTH:
-        return SCRIP_OUTCOME_ASK_AGAIN;
-    default:
-        return SCRIP_OUTCOME_DECLINED;
-    }
 }
 
 /* ---- meeting ---- */
@@ -192,7 +179,7 @@ static const struct {
 static enum scrip_status fail(struct scrip_purse_job *job, enum scrip_status status)
 {
     if (otp_visit_of(job)->stage != OTP_END) { /* else the stage has said how it ended */
-        (void)otp_end(job, outcome_of(status), status);
+        (void)otp_end(job, purse_outcome_of(status), status);
     }
     return status;
 }

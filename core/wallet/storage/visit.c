@@ -1,4 +1,5 @@
 /* The visit at a storage card: who is there, which key opens, which copy counts, mending it. See storage.h. */
+#include "outcome.h"
 #include "storage.h"
 #include <string.h>
 
@@ -19,22 +20,6 @@ void visit_note_failure(struct scrip_purse_job *job, uint8_t ins, enum scrip_sta
 {
     job->result.failure =
         (struct scrip_desfire_failure){.status = status, .cmd = ins, .sw = sw, .unanswered = status == SCRIP_E_TORN};
-}
-
-/* What the customer is told when a change did not begin. */
-static enum scrip_outcome outcome_of(enum scrip_status status)
-{
-    switch (status) {
-    case SCRIP_E_TORN:
-    case SCRIP_E_NO_CARD:
-    case SCRIP_E_LINK:
-    case SCRIP_E_LENGTH:
-    case SCRIP_E_NV:
-    case SCRIP_E_RANDOM:
-        return SCRIP_OUTCOME_ASK_AGAIN;
-    default:
-        return SCRIP_OUTCOME_DECLINED;
-    }
 }
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
@@ -337,7 +322,7 @@ static enum scrip_status fail(struct scrip_purse_job *job, enum scrip_status sta
 {
     struct visit *visit = visit_of(job);
     if (visit->stage != STAGE_END) { /* else the stage has said how it ended */
-        (void)visit_end(job, outcome_of(status), status);
+        (void)visit_end(job, purse_outcome_of(status), status);
     }
     return status;
 }

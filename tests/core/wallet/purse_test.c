@@ -368,6 +368,16 @@ static enum scrip_status wrong_key(void *ctx, enum scrip_purse_role role, struct
     return status;
 }
 
+/* A key store whose memory fails. */
+static enum scrip_status dead_key(void *ctx, enum scrip_purse_role role, struct scrip_bytes m, uint8_t out[16])
+{
+    (void)ctx;
+    (void)role;
+    (void)m;
+    (void)out;
+    return SCRIP_E_NV;
+}
+
 static void every_refusal_says_what_it_was(void **state)
 {
     (void)state;
@@ -385,6 +395,7 @@ static void every_refusal_says_what_it_was(void **state)
         {"no purse", true, bench_key, SCRIP_PURSE_BALANCE, 0, false, SCRIP_E_CARD, SCRIP_OUTCOME_DECLINED, 0x91A0},
         {"wrong key", false, wrong_key, SCRIP_PURSE_BALANCE, 0, false, SCRIP_E_CARD, SCRIP_OUTCOME_DECLINED, 0x91AE},
         {"no such key", false, gate_key, SCRIP_PURSE_CREDIT, 5, false, SCRIP_E_KEY, SCRIP_OUTCOME_DECLINED, 0},
+        {"key store unreadable", false, dead_key, SCRIP_PURSE_DEBIT, 5, false, SCRIP_E_NV, SCRIP_OUTCOME_ASK_AGAIN, 0},
         {"not enough", false, bench_key, SCRIP_PURSE_DEBIT, 5000, false, SCRIP_E_FUNDS, SCRIP_OUTCOME_DECLINED, 0x91BE},
         {"past the limit", false, bench_key, SCRIP_PURSE_CREDIT, 60000, false, SCRIP_E_LIMIT, SCRIP_OUTCOME_DECLINED,
          0x91BE},

@@ -191,6 +191,27 @@ static void a_gate_takes_mends_and_recovers_and_cannot_give(void **state)
     assert_int_equal(sb_balance(b), 800);
 }
 
+static void a_terminal_whose_own_memory_or_random_source_fails_asks_again(void **state)
+{
+    static const enum scrip_status failures[] = {SCRIP_E_NV, SCRIP_E_RANDOM};
+    struct sb *b = &bench;
+    (void)state;
+    for (EACH_PURSE) {
+        sb_purse(b, PURSES[i], 1000);
+        for (size_t n = 0; n < sizeof failures / sizeof failures[0]; n++) {
+            b->key_store = failures[n];
+            assert_status(sb_tap(b, SCRIP_PURSE_DEBIT, 100, 0), failures[n]);
+            assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_ASK_AGAIN);
+            assert_int_equal(b->apdus, 0);
+            assert_int_equal(b->journal.last, 0);
+        }
+        b->key_store = SCRIP_E_KEY; /* it will not have one next time either */
+        assert_status(sb_tap(b, SCRIP_PURSE_DEBIT, 100, 0), SCRIP_E_KEY);
+        assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_DECLINED);
+        sb_free(b);
+    }
+}
+
 static void key_a_of_a_native_purse_opens_no_increment_and_no_write(void **state)
 {
     struct sb *b = &bench;
@@ -844,6 +865,7 @@ int main(void)
         TEST(a_purse_is_spent_to_the_last_unit_and_filled_to_its_limit),
         TEST(an_order_is_credited_once_at_a_terminal),
         TEST(a_gate_takes_mends_and_recovers_and_cannot_give),
+        TEST(a_terminal_whose_own_memory_or_random_source_fails_asks_again),
         TEST(key_a_of_a_native_purse_opens_no_increment_and_no_write),
         TEST(a_trailer_that_would_lock_its_sector_is_not_asked_for),
         TEST(a_foreign_sector_and_a_blank_one_are_told_apart),

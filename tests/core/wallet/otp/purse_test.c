@@ -132,6 +132,26 @@ static void a_gate_needs_the_pay_key_alone(void **state)
     ob_free(b);
 }
 
+static void a_terminal_whose_own_memory_or_random_source_fails_asks_again(void **state)
+{
+    static const enum scrip_status failures[] = {SCRIP_E_NV, SCRIP_E_RANDOM};
+    struct ob *b = &bench;
+    (void)state;
+    ob_sold(b, 10, 500);
+    for (size_t n = 0; n < sizeof failures / sizeof failures[0]; n++) {
+        b->sb.key_store = failures[n];
+        assert_status(ob_tap(b, SCRIP_PURSE_DEBIT, 20), failures[n]);
+        assert_int_equal(result()->outcome, SCRIP_OUTCOME_ASK_AGAIN);
+        assert_int_equal(b->sb.apdus, 0);
+        assert_int_equal(b->sb.journal.last, 0);
+    }
+    b->sb.key_store = SCRIP_E_KEY; /* it will not have one next time either */
+    assert_status(ob_tap(b, SCRIP_PURSE_DEBIT, 20), SCRIP_E_KEY);
+    assert_int_equal(result()->outcome, SCRIP_OUTCOME_DECLINED);
+    assert_int_equal(ob_used(b), 0);
+    ob_free(b);
+}
+
 static void a_personalisation_that_makes_no_sense_is_refused_before_the_card(void **state)
 {
     static const struct {
@@ -401,6 +421,7 @@ int main(void)
         cmocka_unit_test(an_amount_that_is_no_multiple_takes_nothing),
         cmocka_unit_test(a_blank_card_a_foreign_one_and_one_without_face_value_are_told_apart),
         cmocka_unit_test(a_gate_needs_the_pay_key_alone),
+        cmocka_unit_test(a_terminal_whose_own_memory_or_random_source_fails_asks_again),
         cmocka_unit_test(a_personalisation_that_makes_no_sense_is_refused_before_the_card),
         cmocka_unit_test(a_card_is_personalised_once_and_again_only_the_same_while_it_is_whole),
         cmocka_unit_test(a_mifare_classic_is_not_taken_for_one),
