@@ -54,15 +54,15 @@ enum scrip_status otp_take_probe(struct scrip_purse_job *job, const struct scrip
         return SCRIP_E_UNSUPPORTED;
     }
     if (sw == 0) { /* no status word: the link itself lost the card */
-        return otp_note(job, OTP_INS_AUTHENTICATE, status, sw);
+        return sector_note(job, SECTOR_INS_AUTHENTICATE, status, sw);
     }
-    otp_visit_of(job)->stage = OTP_OPEN;
+    otp_visit_of(job)->sector.stage = OTP_OPEN;
     return SCRIP_OK;
 }
 
 static enum scrip_status decline(struct scrip_purse_job *job, enum scrip_status status)
 {
-    return otp_end(job, SCRIP_OUTCOME_DECLINED, status);
+    return sector_end(job, SCRIP_OUTCOME_DECLINED, status);
 }
 
 /* The sector is open, with the default password or with the purse's own. */
@@ -70,13 +70,13 @@ enum scrip_status otp_make_opened(struct scrip_purse_job *job)
 {
     struct otp_visit *visit = otp_visit_of(job);
     if (!visit->has_value) { /* the password comes last: under it there is a face value, or it is not ours */
-        visit->stage = OTP_FACE;
+        visit->sector.stage = OTP_FACE;
         return visit->factory ? SCRIP_OK : decline(job, SCRIP_E_CORRUPT);
     }
     if (visit->value != visit->worth) {
         return decline(job, SCRIP_E_EXISTS);
     }
-    visit->stage = visit->factory ? OTP_PASSWORD : OTP_PROVE;
+    visit->sector.stage = visit->factory ? OTP_PASSWORD : OTP_PROVE;
     return SCRIP_OK;
 }
 
@@ -92,12 +92,12 @@ enum scrip_status otp_ask_face(struct scrip_purse_job *job, struct scrip_batch *
 enum scrip_status otp_take_face(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
     struct otp_visit *visit = otp_visit_of(job);
-    SCRIP_TRY(otp_reply(job, replies, 0, OTP_INS_WRITE)); /* refused: begun with another face value */
+    SCRIP_TRY(sector_reply(job, replies, 0, SECTOR_INS_WRITE)); /* refused: begun with another face value */
     SCRIP_TRY(otp_take_balance(job, replies, 1));
     if (!visit->has_value || visit->value != visit->worth) {
         return decline(job, SCRIP_E_UNSUPPORTED); /* memory that shows what was written is no such card */
     }
-    visit->stage = OTP_PASSWORD;
+    visit->sector.stage = OTP_PASSWORD;
     return SCRIP_OK;
 }
 
@@ -113,32 +113,13 @@ static enum scrip_status make_password(struct scrip_purse_job *job, struct scrip
 
 enum scrip_status otp_ask_password(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    struct otp_visit *visit = otp_visit_of(job);
-    struct scrip_classic_trailer trailer;
-    uint8_t block[16];
-    enum scrip_status status = make_password(job, &trailer);
-    if (status == SCRIP_OK) {
-        scrip_classic_trailer_put(&trailer, block);
-        status = scrip_storage_write(batch, visit->purse.trailer_block, block);
-        visit->passwords++;
-        job->result.commit_open = status == SCRIP_OK;
-    }
-    scrip_wipe(&trailer, sizeof trailer);
-    scrip_wipe(block, sizeof block);
-    return status;
+    return sector_ask_trailer(job, batch, otp_visit_of(job)->purse.trailer_block, make_password);
 }
 
 enum scrip_status otp_take_password(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
-    uint16_t sw = 0;
-    const enum scrip_status status = scrip_storage_reply(replies, 0, NULL, &sw);
-    if (status != SCRIP_OK) {
-        (void)otp_note(job, OTP_INS_WRITE, status, sw);
-    }
-    if (status != SCRIP_OK && sw == 0) {
-        return status;
-    }
-    otp_visit_of(job)->stage = OTP_PROVE; /* the new keys tell */
+    SCRIP_TRY(sector_take_trailer(job, replies));
+    otp_visit_of(job)->sector.stage = OTP_PROVE; /* the new keys tell */
     otp_visit_of(job)->factory = false;
     return SCRIP_OK;
 }
@@ -160,7 +141,7 @@ static enum scrip_status proved(struct scrip_purse_job *job, const struct scrip_
     uint8_t face[16];
     for (size_t i = 0; i < KEYS; i++) {
         const enum scrip_status status =
-            otp_reply(job, replies, i * OTP_OPEN_COMMANDS + OTP_REPLY_AUTHENTICATE, OTP_INS_AUTHENTICATE);
+            sector_reply(job, replies, i * OTP_OPEN_COMMANDS + OTP_REPLY_AUTHENTICATE, SECTOR_INS_AUTHENTICATE);
         if (status != SCRIP_OK) {
             return status == SCRIP_E_CARD ? SCRIP_E_AUTH : status;
         }
@@ -181,29 +162,22 @@ static enum scrip_status once_more(struct scrip_purse_job *job)
     if (visit->proofs % OTP_TRIES != 0) {
         return SCRIP_OK;
     }
-    if (visit->passwords == 0 || visit->passwords >= PASSWORDS) {
+    if (visit->sector.trailers == 0 || visit->sector.trailers >= PASSWORDS) {
         return SCRIP_E_AUTH;
     }
     visit->factory = true;
     visit->refusals = OTP_TRIES;
-    visit->stage = OTP_OPEN;
+    visit->sector.stage = OTP_OPEN;
     return SCRIP_OK;
 }
 
 enum scrip_status otp_take_prove(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
-    struct otp_visit *visit = otp_visit_of(job);
     const struct scrip_desfire_failure first = job->result.failure;
     const enum scrip_status status = proved(job, replies);
-    if (status == SCRIP_E_AUTH) {
-        job->result.failure = first.status != SCRIP_OK ? first : job->result.failure;
-        return once_more(job);
+    if (status == SCRIP_OK) {
+        job->result.has_balance = true;
+        job->result.balance = otp_visit_of(job)->worth;
     }
-    SCRIP_TRY(status);
-    job->result.failure = (struct scrip_desfire_failure){.status = SCRIP_OK};
-    job->result.committed = true;
-    job->result.commit_open = false;
-    job->result.has_balance = true;
-    job->result.balance = visit->worth;
-    return otp_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+    return sector_take_proof(job, &first, status, once_more);
 }

@@ -1,67 +1,8 @@
-/* The visit at a one-time wallet card: who is there, which key opens, what is left. See visit.h. */
+/* The visit at a one-time wallet card: which key opens, what is left. See visit.h, and sector.h for the rest. */
 #include "visit.h"
-#include "outcome.h"
 #include <string.h>
 
 _Static_assert(sizeof(struct otp_visit) <= SCRIP_PURSE_JOB_STATE, "a visit must fit its place");
-
-enum { INS_LOAD = 0x82 };
-
-enum scrip_status otp_end(struct scrip_purse_job *job, enum scrip_outcome outcome, enum scrip_status status)
-{
-    otp_visit_of(job)->stage = OTP_END;
-    job->result.outcome = outcome;
-    job->result.status = status;
-    return status;
-}
-
-enum scrip_status otp_result(struct scrip_purse_job *job, enum scrip_outcome outcome, enum scrip_status status)
-{
-    (void)otp_end(job, outcome, status);
-    return SCRIP_OK;
-}
-
-enum scrip_status otp_note(struct scrip_purse_job *job, uint8_t ins, enum scrip_status status, uint16_t sw)
-{
-    job->result.failure =
-        (struct scrip_desfire_failure){.status = status, .cmd = ins, .sw = sw, .unanswered = status == SCRIP_E_TORN};
-    return status;
-}
-
-enum scrip_status otp_reply(struct scrip_purse_job *job, const struct scrip_replies *replies, size_t i, uint8_t ins)
-{
-    uint16_t sw = 0;
-    const enum scrip_status status = scrip_storage_reply(replies, i, NULL, &sw);
-    return status == SCRIP_OK ? status : otp_note(job, ins, status, sw);
-}
-
-/* ---- meeting ---- */
-
-static enum scrip_status know(struct scrip_purse_job *job, struct scrip_bytes uid)
-{
-    struct otp_visit *visit = otp_visit_of(job);
-    SCRIP_TRY(scrip_storage_uid(uid, visit->uid7));
-    memcpy(visit->uid, uid.at, uid.len);
-    visit->uid_len = (uint8_t)uid.len;
-    job->result.has_uid = true;
-    memcpy(job->result.uid, visit->uid7, sizeof job->result.uid);
-    visit->stage = job->operation == SCRIP_PURSE_PERSONALISE ? OTP_PROBE : OTP_OPEN;
-    return SCRIP_OK;
-}
-
-static enum scrip_status ask_uid(struct scrip_purse_job *job, struct scrip_batch *batch)
-{
-    const struct scrip_card_info *card = &job->request->card;
-    return card->uid_len != 0 ? know(job, scrip_bytes(card->uid, card->uid_len)) : scrip_storage_ask_uid(batch);
-}
-
-static enum scrip_status take_uid(struct scrip_purse_job *job, const struct scrip_replies *replies)
-{
-    struct scrip_bytes uid;
-    SCRIP_TRY(otp_reply(job, replies, 0, OTP_INS_UID));
-    SCRIP_TRY(scrip_storage_reply(replies, 0, &uid, NULL));
-    return know(job, uid);
-}
 
 /* ---- opening ---- */
 
@@ -70,7 +11,8 @@ enum scrip_status otp_key(struct scrip_purse_job *job, bool key_b, uint8_t key[6
     const struct otp_visit *visit = otp_visit_of(job);
     const struct scrip_storage_key *own = key_b ? &visit->purse.key_b : &visit->purse.key_a;
     job->result.role = (enum scrip_purse_role)own->role;
-    return scrip_storage_key_get(&visit->purse, own, &job->request->keys, scrip_bytes(visit->uid, visit->uid_len), key);
+    return scrip_storage_key_get(&visit->purse, own, &job->request->keys,
+                                 scrip_bytes(visit->sector.uid, visit->sector.uid_len), key);
 }
 
 enum scrip_status otp_ask_open(struct scrip_purse_job *job, struct scrip_batch *batch, bool key_b)
@@ -92,12 +34,8 @@ enum scrip_status otp_take_balance(struct scrip_purse_job *job, const struct scr
     struct otp_visit *visit = otp_visit_of(job);
     uint8_t block[16];
     uint8_t address = 0;
-    uint16_t sw = 0;
     int32_t value = 0;
-    const enum scrip_status status = scrip_storage_reply_block(replies, i, block, &sw);
-    if (status != SCRIP_OK) {
-        return otp_note(job, OTP_INS_READ, status, sw);
-    }
+    SCRIP_TRY(sector_reply_block(job, replies, i, block));
     visit->has_value = scrip_classic_value_get(block, &value, &address) == SCRIP_OK && value >= 0;
     visit->value = visit->has_value ? value : 0;
     return SCRIP_OK;
@@ -114,7 +52,7 @@ static enum scrip_status refused(struct scrip_purse_job *job, uint16_t sw)
 {
     struct otp_visit *visit = otp_visit_of(job);
     if (!visit->factory) { /* what is told is what was refused to our own key */
-        (void)otp_note(job, OTP_INS_AUTHENTICATE, SCRIP_E_AUTH, sw);
+        (void)sector_note(job, SECTOR_INS_AUTHENTICATE, SCRIP_E_AUTH, sw);
     }
     visit->refusals++;
     if (visit->refusals == OTP_TRIES) {
@@ -145,28 +83,19 @@ static enum scrip_status opened(struct scrip_purse_job *job)
 static enum scrip_status take_open(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
     uint16_t sw = 0;
-    enum scrip_status status = otp_reply(job, replies, OTP_REPLY_LOAD, INS_LOAD);
-    if (status != SCRIP_OK) {
-        return status == SCRIP_E_CARD ? SCRIP_E_UNSUPPORTED : status; /* the reader takes no keys */
-    }
-    status = scrip_storage_reply(replies, OTP_REPLY_AUTHENTICATE, NULL, &sw);
+    const enum scrip_status status = sector_take_open(job, replies, &sw);
     if (status == SCRIP_E_CARD) {
         return refused(job, sw);
     }
-    if (status != SCRIP_OK) {
-        return otp_note(job, OTP_INS_AUTHENTICATE, status, sw);
-    }
+    SCRIP_TRY(status);
     SCRIP_TRY(otp_take_balance(job, replies, OTP_REPLY_BALANCE));
     return opened(job);
 }
 
 /* ---- running ---- */
 
-static const struct {
-    enum scrip_status (*ask)(struct scrip_purse_job *job, struct scrip_batch *batch);
-    enum scrip_status (*take)(struct scrip_purse_job *job, const struct scrip_replies *replies);
-} stages[OTP_END] = {
-    [OTP_MEET] = {ask_uid, take_uid},
+static const struct sector_stage stages[] = {
+    [SECTOR_MEET] = {sector_ask_uid, sector_take_uid},
     [OTP_PROBE] = {otp_ask_probe, otp_take_probe},
     [OTP_OPEN] = {ask_open, take_open},
     [OTP_DEBIT] = {otp_ask_debit, otp_take_debit},
@@ -175,36 +104,6 @@ static const struct {
     [OTP_PASSWORD] = {otp_ask_password, otp_take_password},
     [OTP_PROVE] = {otp_ask_prove, otp_take_prove},
 };
-
-static enum scrip_status fail(struct scrip_purse_job *job, enum scrip_status status)
-{
-    if (otp_visit_of(job)->stage != OTP_END) { /* else the stage has said how it ended */
-        (void)otp_end(job, purse_outcome_of(status), status);
-    }
-    return status;
-}
-
-static enum scrip_status next(struct scrip_flow *flow, struct scrip_batch *batch)
-{
-    struct scrip_purse_job *job = (struct scrip_purse_job *)(void *)flow;
-    struct otp_visit *visit = otp_visit_of(job);
-    while (visit->stage != OTP_END && batch->count == 0) {
-        const enum scrip_status status = stages[visit->stage].ask(job, batch);
-        if (status != SCRIP_OK) {
-            scrip_wipe(batch->bytes, batch->len); /* a key may be in it already */
-            scrip_batch_clear(batch);
-            return fail(job, status);
-        }
-    }
-    return SCRIP_OK;
-}
-
-static enum scrip_status take(struct scrip_flow *flow, const struct scrip_replies *replies)
-{
-    struct scrip_purse_job *job = (struct scrip_purse_job *)(void *)flow;
-    const enum scrip_status status = stages[otp_visit_of(job)->stage].take(job, replies);
-    return status == SCRIP_OK ? SCRIP_OK : fail(job, status);
-}
 
 static enum scrip_status begin(struct scrip_purse_job *job)
 {
@@ -219,10 +118,9 @@ static enum scrip_status begin(struct scrip_purse_job *job)
         return SCRIP_E_ARGUMENT;
     }
     visit->purse = *purse;
-    visit->stage = OTP_MEET;
-    job->flow.next = next;
-    job->flow.take = take;
-    return job->operation == SCRIP_PURSE_PERSONALISE ? otp_make_begin(job) : SCRIP_OK;
+    const bool makes = job->operation == SCRIP_PURSE_PERSONALISE;
+    sector_begin(job, stages, makes ? OTP_PROBE : OTP_OPEN);
+    return makes ? otp_make_begin(job) : SCRIP_OK;
 }
 
 const struct scrip_purse_family scrip_purse_otp = {

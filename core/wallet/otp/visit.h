@@ -18,64 +18,37 @@
 #ifndef SCRIP_WALLET_OTP_VISIT_H
 #define SCRIP_WALLET_OTP_VISIT_H
 
+#include "storage/sector.h"
 #include <scrip/otp.h>
-#include <scrip/wallet.h>
 
 enum otp_stage {
-    OTP_MEET,
-    OTP_PROBE,
+    OTP_PROBE = SECTOR_MEET + 1,
     OTP_OPEN,
     OTP_DEBIT,
     OTP_CHECK,
     OTP_FACE,
     OTP_PASSWORD,
     OTP_PROVE,
-    OTP_END,
-};
-
-/** INS of the pseudo-APDUs, for what is reported of a failure. */
-enum {
-    OTP_INS_UID = 0xCA,
-    OTP_INS_AUTHENTICATE = 0x86,
-    OTP_INS_READ = 0xB0,
-    OTP_INS_WRITE = 0xD6,
-    OTP_INS_CHANGE = 0xD7
 };
 
 struct otp_visit {
+    struct sector sector;
     struct scrip_storage_purse purse;
-    uint8_t stage; /* enum otp_stage */
-    uint8_t uid[7];
-    uint8_t uid_len;
-    uint8_t uid7[7];   /* padded */
-    bool factory;      /* the transport key is tried, or opened */
-    uint8_t refusals;  /* keys refused: each of the two is tried twice, as the air may have lost a frame of it */
-    bool has_value;    /* block 1 is a value block: a face value is in force */
-    int32_t value;     /* it shows */
-    int32_t next;      /* after the debit */
-    uint8_t attempts;  /* at the subtraction */
-    uint8_t face[16];  /* personalise: the face value block to be */
-    int32_t worth;     /* personalise: U * T */
-    uint8_t passwords; /* password blocks written in this visit */
-    uint8_t proofs;    /* proofs that were refused, likewise */
+    bool factory;     /* the transport key is tried, or opened */
+    uint8_t refusals; /* keys refused: each of the two is tried twice, as the air may have lost a frame of it */
+    bool has_value;   /* block 1 is a value block: a face value is in force */
+    int32_t value;    /* it shows */
+    int32_t next;     /* after the debit */
+    uint8_t attempts; /* at the subtraction */
+    uint8_t face[16]; /* personalise: the face value block to be */
+    int32_t worth;    /* personalise: U * T */
+    uint8_t proofs;   /* that were refused in this visit */
 };
 
 static inline struct otp_visit *otp_visit_of(struct scrip_purse_job *job)
 {
     return (struct otp_visit *)(void *)&job->state;
 }
-
-/** The job is over: say how. @return `status` */
-enum scrip_status otp_end(struct scrip_purse_job *job, enum scrip_outcome outcome, enum scrip_status status);
-
-/** The same, where it is a result and no failure of the flow. @return SCRIP_OK */
-enum scrip_status otp_result(struct scrip_purse_job *job, enum scrip_outcome outcome, enum scrip_status status);
-
-/** Keep what the card or reader refused. @return `status` */
-enum scrip_status otp_note(struct scrip_purse_job *job, uint8_t ins, enum scrip_status status, uint16_t sw);
-
-/** What came back for a command; a failure is noted under `ins`. */
-enum scrip_status otp_reply(struct scrip_purse_job *job, const struct scrip_replies *replies, size_t i, uint8_t ins);
 
 /** The balance at reply `i`, into has_value and value. @return as scrip_storage_reply_block */
 enum scrip_status otp_take_balance(struct scrip_purse_job *job, const struct scrip_replies *replies, size_t i);

@@ -11,7 +11,7 @@
 #include "storage.h"
 #include <string.h>
 
-enum { INS_WRITE = 0xD6, INS_AUTHENTICATE = 0x86, FREE_BYTE = 0x69, TRAILERS = 2 };
+enum { FREE_BYTE = 0x69, TRAILERS = 2 };
 
 /* Access bytes by kind and access: docs/protocol/purse-storage.md. */
 static const uint8_t *access_bytes(const struct scrip_storage_purse *purse)
@@ -54,7 +54,7 @@ static bool is_both(const struct visit *visit, int32_t value)
 
 static enum scrip_status decline(struct scrip_purse_job *job, enum scrip_status status)
 {
-    return visit_end(job, SCRIP_OUTCOME_DECLINED, status);
+    return sector_end(job, SCRIP_OUTCOME_DECLINED, status);
 }
 
 static enum scrip_status personalise(struct scrip_purse_job *job)
@@ -62,7 +62,7 @@ static enum scrip_status personalise(struct scrip_purse_job *job)
     struct visit *visit = visit_of(job);
     if (visit->openers[visit->opener].key.role == SCRIP_STORAGE_FACTORY) {
         job->result.has_balance = false; /* what stands there is nobody's */
-        visit->stage = STAGE_WRITE;
+        visit->sector.stage = STAGE_WRITE;
         return SCRIP_OK;
     }
     if (visit->repair == SCRIP_COPIES_BOTH_DAMAGED) {
@@ -71,7 +71,7 @@ static enum scrip_status personalise(struct scrip_purse_job *job)
     if (!is_both(visit, job->request->amount)) {
         return decline(job, SCRIP_E_EXISTS);
     }
-    visit->stage = STAGE_PROVE; /* an earlier personalisation whose end was not seen */
+    visit->sector.stage = STAGE_PROVE; /* an earlier personalisation whose end was not seen */
     return SCRIP_OK;
 }
 
@@ -82,10 +82,10 @@ static enum scrip_status rekey(struct scrip_purse_job *job)
         return visit_report_damage(job);
     }
     if (visit->repair != SCRIP_COPIES_GOOD) {
-        visit->stage = STAGE_MEND; /* the balance at risk is to be one number */
+        visit->sector.stage = STAGE_MEND; /* the balance at risk is to be one number */
         return SCRIP_OK;
     }
-    visit->stage = visit->openers[visit->opener].next ? STAGE_PROVE : STAGE_TRAILER;
+    visit->sector.stage = visit->openers[visit->opener].next ? STAGE_PROVE : STAGE_TRAILER;
     return SCRIP_OK;
 }
 
@@ -98,7 +98,7 @@ static enum scrip_status force_init(struct scrip_purse_job *job)
     if (memcmp(visit->copies, job->request->copies, sizeof visit->copies) != 0) {
         return decline(job, SCRIP_E_STALE); /* not what was logged */
     }
-    visit->stage = STAGE_WRITE;
+    visit->sector.stage = STAGE_WRITE;
     return SCRIP_OK;
 }
 
@@ -106,7 +106,7 @@ enum scrip_status make_opened(struct scrip_purse_job *job)
 {
     struct visit *visit = visit_of(job);
     if (visit->writes_keys) { /* opened once more because the new keys were not whole */
-        visit->stage = STAGE_TRAILER;
+        visit->sector.stage = STAGE_TRAILER;
         return SCRIP_OK;
     }
     switch (job->operation) {
@@ -140,25 +140,20 @@ enum scrip_status make_take_write(struct scrip_purse_job *job, const struct scri
 {
     struct visit *visit = visit_of(job);
     for (size_t i = 0; i < 2; i++) {
-        uint16_t sw = 0;
-        const enum scrip_status status = scrip_storage_reply(replies, i, NULL, &sw);
-        if (status != SCRIP_OK) {
-            visit_note_failure(job, INS_WRITE, status, sw);
-            return status;
-        }
+        SCRIP_TRY(sector_reply(job, replies, i, SECTOR_INS_WRITE));
     }
     SCRIP_TRY(visit_take_copies(job, replies, 2));
     visit_decide(visit);
     if (!is_both(visit, job->request->amount)) {
-        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_NV);
+        return sector_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_NV);
     }
     job->result.has_balance = true;
     job->result.balance = visit->value;
     if (job->operation == SCRIP_PURSE_FORCE_INIT) {
         job->result.committed = true;
-        return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+        return sector_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
     }
-    visit->stage = STAGE_TRAILER;
+    visit->sector.stage = STAGE_TRAILER;
     return SCRIP_OK;
 }
 
@@ -177,32 +172,13 @@ static enum scrip_status make_trailer(struct scrip_purse_job *job, struct scrip_
 
 enum scrip_status make_ask_trailer(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    struct visit *visit = visit_of(job);
-    struct scrip_classic_trailer trailer;
-    uint8_t block[16];
-    enum scrip_status status = make_trailer(job, &trailer);
-    if (status == SCRIP_OK) {
-        scrip_classic_trailer_put(&trailer, block);
-        status = scrip_storage_write(batch, visit->purse.trailer_block, block);
-        visit->trailers++;
-        job->result.commit_open = status == SCRIP_OK;
-    }
-    scrip_wipe(&trailer, sizeof trailer);
-    scrip_wipe(block, sizeof block);
-    return status;
+    return sector_ask_trailer(job, batch, visit_of(job)->purse.trailer_block, make_trailer);
 }
 
 enum scrip_status make_take_trailer(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
-    uint16_t sw = 0;
-    const enum scrip_status status = scrip_storage_reply(replies, 0, NULL, &sw);
-    if (status != SCRIP_OK) {
-        visit_note_failure(job, INS_WRITE, status, sw);
-    }
-    if (status != SCRIP_OK && sw == 0) {
-        return status;
-    }
-    visit_of(job)->stage = STAGE_PROVE; /* the new keys tell */
+    SCRIP_TRY(sector_take_trailer(job, replies));
+    visit_of(job)->sector.stage = STAGE_PROVE; /* the new keys tell */
     return SCRIP_OK;
 }
 
@@ -228,8 +204,7 @@ static enum scrip_status proved(struct scrip_purse_job *job, const struct scrip_
         uint16_t sw = 0;
         const enum scrip_status status = scrip_storage_reply(replies, 4 * i + 1, NULL, &sw);
         if (status != SCRIP_OK) {
-            visit_note_failure(job, INS_AUTHENTICATE, status == SCRIP_E_CARD ? SCRIP_E_AUTH : status, sw);
-            return status == SCRIP_E_CARD ? SCRIP_E_AUTH : status;
+            return sector_note(job, SECTOR_INS_AUTHENTICATE, status == SCRIP_E_CARD ? SCRIP_E_AUTH : status, sw);
         }
         SCRIP_TRY(visit_take_copies(job, replies, 4 * i + REPLY_COPIES));
     }
@@ -241,26 +216,17 @@ static enum scrip_status proved(struct scrip_purse_job *job, const struct scrip_
 static enum scrip_status once_more(struct scrip_purse_job *job)
 {
     struct visit *visit = visit_of(job);
-    if (visit->trailers >= TRAILERS) {
+    if (visit->sector.trailers >= TRAILERS) {
         return SCRIP_E_AUTH;
     }
     visit->writes_keys = true;
     visit->opener = 0;
-    visit->stage = STAGE_OPEN;
+    visit->sector.stage = STAGE_OPEN;
     return SCRIP_OK;
 }
 
 enum scrip_status make_take_prove(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
     const struct scrip_desfire_failure first = job->result.failure;
-    const enum scrip_status status = proved(job, replies);
-    if (status == SCRIP_E_AUTH) {
-        job->result.failure = first.status != SCRIP_OK ? first : job->result.failure;
-        return once_more(job);
-    }
-    SCRIP_TRY(status);
-    job->result.failure = (struct scrip_desfire_failure){.status = SCRIP_OK};
-    job->result.committed = true;
-    job->result.commit_open = false;
-    return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+    return sector_take_proof(job, &first, proved(job, replies), once_more);
 }

@@ -7,16 +7,6 @@
 #include "storage.h"
 #include <string.h>
 
-enum { INS_WRITE = 0xD6, INS_CHANGE = 0xD7, INS_READ = 0xB0, INS_AUTHENTICATE = 0x86 };
-
-/* Nothing was sent. What is open from before is not this one's matter, but where it is the reason. */
-static enum scrip_status refuse(struct scrip_purse_job *job, enum scrip_status status)
-{
-    job->result.commit_open = job->result.commit_open && status == SCRIP_E_WAIT;
-    (void)visit_end(job, SCRIP_OUTCOME_DECLINED, status);
-    return SCRIP_OK;
-}
-
 static enum scrip_status begin_change(struct scrip_purse_job *job)
 {
     struct visit *visit = visit_of(job);
@@ -24,18 +14,18 @@ static enum scrip_status begin_change(struct scrip_purse_job *job)
     const bool debit = job->operation == SCRIP_PURSE_DEBIT;
     const int64_t next = (int64_t)visit->value + (debit ? -(int64_t)request->amount : (int64_t)request->amount);
     const enum scrip_status order =
-        debit ? SCRIP_OK : scrip_storage_may_credit(request->journal, visit->uid7, request->reference);
+        debit ? SCRIP_OK : scrip_storage_may_credit(request->journal, visit->sector.uid7, request->reference);
     if (order != SCRIP_OK) {
-        return refuse(job, order);
+        return sector_refuse(job, order);
     }
     if (debit && next < 0) {
-        return refuse(job, SCRIP_E_FUNDS);
+        return sector_refuse(job, SCRIP_E_FUNDS);
     }
     if (!debit && next > visit->purse.upper) {
-        return refuse(job, SCRIP_E_LIMIT);
+        return sector_refuse(job, SCRIP_E_LIMIT);
     }
     visit->next = (int32_t)next;
-    visit->stage = STAGE_CHANGE;
+    visit->sector.stage = STAGE_CHANGE;
     return SCRIP_OK;
 }
 
@@ -43,25 +33,8 @@ static enum scrip_status begin_change(struct scrip_purse_job *job)
 enum scrip_status spend_begin(struct scrip_purse_job *job)
 {
     const struct visit *visit = visit_of(job);
-    if (job->operation == SCRIP_PURSE_BALANCE) {
-        return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
-    }
-    const enum scrip_status status =
-        scrip_storage_settle(job->request, job->operation, visit->uid7, visit->value, visit->tag, &job->result);
-    if (status != SCRIP_OK) { /* our own memory failed: nothing is taken on top of it */
-        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
-    }
-    if (job->result.recovered) {
-        return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
-    }
-    if (job->operation != SCRIP_PURSE_RECOVER) {
-        return begin_change(job);
-    }
-    if (job->result.commit_open) { /* for the issuer to settle; no failure of the flow */
-        (void)visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_WAIT);
-        return SCRIP_OK;
-    }
-    return visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
+    SCRIP_TRY(sector_settle(job, visit->value, visit->tag));
+    return visit->sector.stage == SECTOR_OVER ? SCRIP_OK : begin_change(job);
 }
 
 /* ---- the change -------------------------------------------------------------------------------------------------- */
@@ -79,18 +52,18 @@ enum scrip_status spend_ask_change(struct scrip_purse_job *job, struct scrip_bat
         SCRIP_TRY(scrip_storage_read(batch, purse->backup_block));
     }
     const enum scrip_status status =
-        scrip_storage_intend(job->request, job->operation, visit->uid7, visit->value, visit->tag, &job->result);
+        scrip_storage_intend(job->request, job->operation, visit->sector.uid7, visit->value, visit->tag, &job->result);
     return status == SCRIP_OK ? SCRIP_OK /* no durable intent, no change */
-                              : visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
+                              : sector_end(job, SCRIP_OUTCOME_ASK_AGAIN, status);
 }
 
 /* Something was not as it should be. A card that is gone leaves an intent; one that still talks is asked. */
 static enum scrip_status doubt(struct scrip_purse_job *job, uint8_t ins, enum scrip_status status, uint16_t sw)
 {
-    visit_note_failure(job, ins, status, sw);
-    visit_of(job)->stage = STAGE_CHECK;
+    (void)sector_note(job, ins, status, sw);
+    visit_of(job)->sector.stage = STAGE_CHECK;
     if (sw == 0 && status != SCRIP_E_LENGTH) { /* no status word: the link itself lost the card */
-        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
+        return sector_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
     }
     return SCRIP_OK;
 }
@@ -118,22 +91,14 @@ static bool took_block(struct scrip_purse_job *job, const struct scrip_replies *
     uint16_t sw = 0;
     const enum scrip_status status = scrip_storage_reply_block(replies, i, visit->copies[copy], &sw);
     if (status != SCRIP_OK) {
-        *ending = doubt(job, INS_READ, status, sw);
+        *ending = doubt(job, SECTOR_INS_READ, status, sw);
         return false;
     }
     if (visit->kind->get(visit->copies[copy], &value) != SCRIP_OK || value != visit->next) {
-        *ending = doubt(job, INS_READ, SCRIP_E_NV, sw);
+        *ending = doubt(job, SECTOR_INS_READ, SCRIP_E_NV, sw);
         return false;
     }
     return true;
-}
-
-/* It is on the card. What the journal could not keep is asked for again, and found then. */
-static enum scrip_status done(struct scrip_purse_job *job)
-{
-    const enum scrip_status status = scrip_storage_conclude(job->request, true, &job->result);
-    job->result.balance = visit_of(job)->next;
-    return visit_end(job, status == SCRIP_OK ? SCRIP_OUTCOME_ACCEPTED : SCRIP_OUTCOME_ASK_AGAIN, status);
 }
 
 enum scrip_status spend_take_change(struct scrip_purse_job *job, const struct scrip_replies *replies)
@@ -142,15 +107,15 @@ enum scrip_status spend_take_change(struct scrip_purse_job *job, const struct sc
     const bool both = visit->kind->copies_itself;
     const size_t writes = both ? 2 : 1;
     enum scrip_status ending = SCRIP_OK;
-    if (!took_writes(job, replies, writes, both ? INS_CHANGE : INS_WRITE, &ending) ||
+    if (!took_writes(job, replies, writes, both ? SECTOR_INS_CHANGE : SECTOR_INS_WRITE, &ending) ||
         !took_block(job, replies, writes, 0, &ending)) {
         return ending;
     }
     if (!both) {
-        visit->stage = STAGE_BACKUP;
+        visit->sector.stage = STAGE_BACKUP;
         return SCRIP_OK;
     }
-    return took_block(job, replies, writes + 1, 1, &ending) ? done(job) : ending;
+    return took_block(job, replies, writes + 1, 1, &ending) ? sector_done(job, visit->next) : ending;
 }
 
 enum scrip_status spend_ask_backup(struct scrip_purse_job *job, struct scrip_batch *batch)
@@ -164,8 +129,9 @@ enum scrip_status spend_ask_backup(struct scrip_purse_job *job, struct scrip_bat
 enum scrip_status spend_take_backup(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
     enum scrip_status ending = SCRIP_OK;
-    return took_writes(job, replies, 1, INS_WRITE, &ending) && took_block(job, replies, 1, 1, &ending) ? done(job)
-                                                                                                       : ending;
+    const bool took =
+        took_writes(job, replies, 1, SECTOR_INS_WRITE, &ending) && took_block(job, replies, 1, 1, &ending);
+    return took ? sector_done(job, visit_of(job)->next) : ending;
 }
 
 /* ---- deciding by content ----------------------------------------------------------------------------------------- */
@@ -186,7 +152,7 @@ static bool is_another_card(const struct visit *visit, const struct scrip_replie
 {
     struct scrip_bytes uid;
     return scrip_storage_reply(replies, REPLY_UID, &uid, NULL) == SCRIP_OK &&
-           (uid.len != visit->uid_len || memcmp(uid.at, visit->uid, uid.len) != 0);
+           (uid.len != visit->sector.uid_len || memcmp(uid.at, visit->sector.uid, uid.len) != 0);
 }
 
 /* The change did not happen. What the customer is told depends on why. */
@@ -207,28 +173,28 @@ enum scrip_status spend_take_check(struct scrip_purse_job *job, const struct scr
     const int32_t before = visit->value;
     for (size_t i = 0; i <= REPLY_AUTHENTICATE; i++) {
         if (scrip_storage_reply(replies, i, NULL, NULL) != SCRIP_OK) {
-            return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
+            return sector_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
         }
     }
     const enum scrip_status status = visit_take_copies(job, replies, REPLY_COPIES);
     job->result.failure = first;
     if (status != SCRIP_OK || is_another_card(visit, replies)) {
-        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
+        return sector_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_TORN);
     }
     visit_decide(visit);
     if (visit->repair == SCRIP_COPIES_BOTH_DAMAGED) {
         return visit_report_damage(job);
     }
     if (visit->value != visit->next && visit->value != before) {
-        return visit_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_STALE); /* another card, or another terminal */
+        return sector_end(job, SCRIP_OUTCOME_ASK_AGAIN, SCRIP_E_STALE); /* another card, or another terminal */
     }
     if (visit->value == visit->next) {
         job->result.failure = (struct scrip_desfire_failure){.status = SCRIP_OK};
-        (void)done(job);
+        (void)sector_done(job, visit->next);
     } else {
         not_done(job);
     }
     visit->ending = true;
-    visit->stage = visit->repair == SCRIP_COPIES_GOOD ? STAGE_END : STAGE_MEND;
+    visit->sector.stage = visit->repair == SCRIP_COPIES_GOOD ? SECTOR_OVER : STAGE_MEND;
     return SCRIP_OK;
 }

@@ -17,8 +17,7 @@
 #ifndef SCRIP_WALLET_STORAGE_H
 #define SCRIP_WALLET_STORAGE_H
 
-#include <scrip/classic.h>
-#include <scrip/wallet.h>
+#include "sector.h"
 
 /** What differs between the two formats of a value. */
 struct storage_kind {
@@ -41,8 +40,7 @@ struct storage_kind {
 extern const struct storage_kind storage_native, storage_bcd;
 
 enum storage_stage {
-    STAGE_MEET,
-    STAGE_OPEN,
+    STAGE_OPEN = SECTOR_MEET + 1,
     STAGE_MEND,
     STAGE_CHANGE,
     STAGE_BACKUP,
@@ -50,7 +48,6 @@ enum storage_stage {
     STAGE_WRITE,
     STAGE_TRAILER,
     STAGE_PROVE,
-    STAGE_END,
 };
 
 /** A key to try at the door. */
@@ -64,12 +61,9 @@ struct storage_opener {
 #define STORAGE_OPENERS 4U
 
 struct visit {
+    struct sector sector;
     struct scrip_storage_purse purse;
     const struct storage_kind *kind;
-    uint8_t stage; /* enum storage_stage */
-    uint8_t uid[7];
-    uint8_t uid_len;
-    uint8_t uid7[7]; /* padded */
     struct storage_opener openers[STORAGE_OPENERS];
     uint8_t opener_count;
     uint8_t opener; /* that is tried, or opened */
@@ -79,7 +73,6 @@ struct visit {
     int tag;          /* of the copy that counts */
     int32_t next;     /* after the change */
     bool writes_keys; /* OPEN goes to TRAILER */
-    uint8_t trailers; /* trailers written in this visit */
     bool ending;      /* the result is known; what follows is repair only */
 };
 
@@ -87,12 +80,6 @@ static inline struct visit *visit_of(struct scrip_purse_job *job)
 {
     return (struct visit *)(void *)&job->state;
 }
-
-/** The job is over: say how. @return `status` */
-enum scrip_status visit_end(struct scrip_purse_job *job, enum scrip_outcome outcome, enum scrip_status status);
-
-/** Keep what the card or reader refused. */
-void visit_note_failure(struct scrip_purse_job *job, uint8_t ins, enum scrip_status status, uint16_t sw);
 
 /** The two blocks at replies `i` and `i + 1`, into visit->copies. @return as scrip_storage_reply_block */
 enum scrip_status visit_take_copies(struct scrip_purse_job *job, const struct scrip_replies *replies, size_t i);

@@ -1,26 +1,11 @@
-/* The visit at a storage card: who is there, which key opens, which copy counts, mending it. See storage.h. */
-#include "outcome.h"
+/* The visit at a storage card: which key opens, which copy counts, mending it. See storage.h, and sector.h for the
+ * rest. */
 #include "storage.h"
 #include <string.h>
 
 _Static_assert(sizeof(struct visit) <= SCRIP_PURSE_JOB_STATE, "a visit must fit its place");
 
-enum { INS_UID = 0xCA, INS_LOAD = 0x82, INS_AUTHENTICATE = 0x86, INS_READ = 0xB0 };
-enum { REPLY_LOAD, REPLY_AUTHENTICATE, REPLY_COPIES }; /* of visit_ask_open */
-
-enum scrip_status visit_end(struct scrip_purse_job *job, enum scrip_outcome outcome, enum scrip_status status)
-{
-    visit_of(job)->stage = STAGE_END;
-    job->result.outcome = outcome;
-    job->result.status = status;
-    return status;
-}
-
-void visit_note_failure(struct scrip_purse_job *job, uint8_t ins, enum scrip_status status, uint16_t sw)
-{
-    job->result.failure =
-        (struct scrip_desfire_failure){.status = status, .cmd = ins, .sw = sw, .unanswered = status == SCRIP_E_TORN};
-}
+enum { REPLY_COPIES = 2 }; /* of visit_ask_open */
 
 /* ---- keys -------------------------------------------------------------------------------------------------------- */
 
@@ -66,43 +51,11 @@ enum scrip_status visit_key(struct scrip_purse_job *job, const struct storage_op
     if (opener->key.role != SCRIP_STORAGE_FACTORY) {
         job->result.role = (enum scrip_purse_role)opener->key.role;
     }
-    return scrip_storage_key_get(&visit->purse, &opener->key, keys, scrip_bytes(visit->uid, visit->uid_len), key);
+    return scrip_storage_key_get(&visit->purse, &opener->key, keys,
+                                 scrip_bytes(visit->sector.uid, visit->sector.uid_len), key);
 }
 
-/* ---- meeting and opening ----------------------------------------------------------------------------------------- */
-
-static enum scrip_status know(struct scrip_purse_job *job, struct scrip_bytes uid)
-{
-    struct visit *visit = visit_of(job);
-    SCRIP_TRY(scrip_storage_uid(uid, visit->uid7));
-    memcpy(visit->uid, uid.at, uid.len);
-    visit->uid_len = (uint8_t)uid.len;
-    job->result.has_uid = true;
-    memcpy(job->result.uid, visit->uid7, sizeof job->result.uid);
-    visit->stage = STAGE_OPEN;
-    return SCRIP_OK;
-}
-
-static enum scrip_status ask_uid(struct scrip_purse_job *job, struct scrip_batch *batch)
-{
-    const struct scrip_card_info *card = &job->request->card;
-    if (card->uid_len != 0) {
-        return know(job, scrip_bytes(card->uid, card->uid_len));
-    }
-    return scrip_storage_ask_uid(batch);
-}
-
-static enum scrip_status take_uid(struct scrip_purse_job *job, const struct scrip_replies *replies)
-{
-    struct scrip_bytes uid;
-    uint16_t sw = 0;
-    const enum scrip_status status = scrip_storage_reply(replies, 0, &uid, &sw);
-    if (status != SCRIP_OK) {
-        visit_note_failure(job, INS_UID, status, sw);
-        return status;
-    }
-    return know(job, uid);
-}
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 enum scrip_status visit_ask_open(struct scrip_purse_job *job, struct scrip_batch *batch,
                                  const struct storage_opener *opener)
@@ -121,12 +74,7 @@ enum scrip_status visit_take_copies(struct scrip_purse_job *job, const struct sc
 {
     struct visit *visit = visit_of(job);
     for (size_t n = 0; n < 2; n++) {
-        uint16_t sw = 0;
-        const enum scrip_status status = scrip_storage_reply_block(replies, i + n, visit->copies[n], &sw);
-        if (status != SCRIP_OK) {
-            visit_note_failure(job, INS_READ, status, sw);
-            return status;
-        }
+        SCRIP_TRY(sector_reply_block(job, replies, i + n, visit->copies[n]));
     }
     return SCRIP_OK;
 }
@@ -149,7 +97,7 @@ static enum scrip_status refused(struct scrip_purse_job *job, uint16_t sw)
 {
     struct visit *visit = visit_of(job);
     if (!visit->openers[visit->opener].probe) { /* what is told is what was refused to our own key */
-        visit_note_failure(job, INS_AUTHENTICATE, SCRIP_E_AUTH, sw);
+        (void)sector_note(job, SECTOR_INS_AUTHENTICATE, SCRIP_E_AUTH, sw);
     }
     visit->opener++;
     return visit->opener < visit->opener_count ? SCRIP_OK : SCRIP_E_AUTH;
@@ -170,19 +118,11 @@ static enum scrip_status take_open(struct scrip_purse_job *job, const struct scr
 {
     const struct visit *visit = visit_of(job);
     uint16_t sw = 0;
-    enum scrip_status status = scrip_storage_reply(replies, REPLY_LOAD, NULL, &sw);
-    if (status != SCRIP_OK) {
-        visit_note_failure(job, INS_LOAD, status, sw);
-        return status == SCRIP_E_CARD ? SCRIP_E_UNSUPPORTED : status; /* the reader takes no keys */
-    }
-    status = scrip_storage_reply(replies, REPLY_AUTHENTICATE, NULL, &sw);
+    const enum scrip_status status = sector_take_open(job, replies, &sw);
     if (status == SCRIP_E_CARD) {
         return refused(job, sw);
     }
-    if (status != SCRIP_OK) {
-        visit_note_failure(job, INS_AUTHENTICATE, status, sw);
-        return status;
-    }
+    SCRIP_TRY(status);
     if (visit->openers[visit->opener].probe) {
         return probed(job, replies);
     }
@@ -222,7 +162,7 @@ enum scrip_status visit_report_damage(struct scrip_purse_job *job)
     memcpy(result->copies, visit->copies, sizeof result->copies);
     result->has_proposal = visit->kind->propose(visit->copies[0], visit->copies[1], &result->proposal) == SCRIP_OK &&
                            result->proposal <= visit->purse.upper;
-    return visit_end(job, SCRIP_OUTCOME_DECLINED, SCRIP_E_CORRUPT);
+    return sector_end(job, SCRIP_OUTCOME_DECLINED, SCRIP_E_CORRUPT);
 }
 
 static enum scrip_status opened(struct scrip_purse_job *job)
@@ -243,7 +183,7 @@ static enum scrip_status opened(struct scrip_purse_job *job)
         return visit_report_damage(job);
     }
     if (visit->repair != SCRIP_COPIES_GOOD) {
-        visit->stage = STAGE_MEND;
+        visit->sector.stage = STAGE_MEND;
         return SCRIP_OK;
     }
     return spend_begin(job);
@@ -267,15 +207,11 @@ static enum scrip_status mended(struct scrip_purse_job *job, const struct scrip_
 {
     struct visit *visit = visit_of(job);
     const int32_t value = visit->value;
-    uint16_t sw = 0;
-    enum scrip_status status = scrip_storage_reply(replies, 0, NULL, &sw);
-    if (status != SCRIP_OK) {
-        visit_note_failure(job, 0xD6, status, sw);
-        return status;
-    }
+    SCRIP_TRY(sector_reply(job, replies, 0, SECTOR_INS_WRITE));
     SCRIP_TRY(visit_take_copies(job, replies, 1));
     visit_decide(visit);
-    status = visit->repair == SCRIP_COPIES_GOOD && visit->value == value ? SCRIP_OK : SCRIP_E_NV;
+    const enum scrip_status status =
+        visit->repair == SCRIP_COPIES_GOOD && visit->value == value ? SCRIP_OK : SCRIP_E_NV;
     visit->value = value;
     job->result.repaired = status == SCRIP_OK;
     return status;
@@ -289,25 +225,19 @@ static enum scrip_status take_mend(struct scrip_purse_job *job, const struct scr
     const enum scrip_status status = mended(job, replies);
     if (visit->ending) { /* the outcome stands, whether this worked or not */
         job->result.failure = before;
-        visit->stage = STAGE_END;
+        visit->sector.stage = SECTOR_OVER;
         return SCRIP_OK;
     }
     if (status == SCRIP_E_CARD && job->operation == SCRIP_PURSE_BALANCE) {
         job->result.failure = before;
-        (void)visit_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
-        return SCRIP_OK;
+        return sector_end(job, SCRIP_OUTCOME_ACCEPTED, SCRIP_OK);
     }
     SCRIP_TRY(status);
     return job->operation == SCRIP_PURSE_REKEY ? make_opened(job) : spend_begin(job);
 }
 
-/* ---- running ----------------------------------------------------------------------------------------------------- */
-
-static const struct {
-    enum scrip_status (*ask)(struct scrip_purse_job *job, struct scrip_batch *batch);
-    enum scrip_status (*take)(struct scrip_purse_job *job, const struct scrip_replies *replies);
-} stages[STAGE_END] = {
-    [STAGE_MEET] = {ask_uid, take_uid},
+static const struct sector_stage stages[] = {
+    [SECTOR_MEET] = {sector_ask_uid, sector_take_uid},
     [STAGE_OPEN] = {ask_open, take_open},
     [STAGE_MEND] = {ask_mend, take_mend},
     [STAGE_CHANGE] = {spend_ask_change, spend_take_change},
@@ -317,37 +247,6 @@ static const struct {
     [STAGE_TRAILER] = {make_ask_trailer, make_take_trailer},
     [STAGE_PROVE] = {make_ask_prove, make_take_prove},
 };
-
-static enum scrip_status fail(struct scrip_purse_job *job, enum scrip_status status)
-{
-    struct visit *visit = visit_of(job);
-    if (visit->stage != STAGE_END) { /* else the stage has said how it ended */
-        (void)visit_end(job, purse_outcome_of(status), status);
-    }
-    return status;
-}
-
-static enum scrip_status next(struct scrip_flow *flow, struct scrip_batch *batch)
-{
-    struct scrip_purse_job *job = (struct scrip_purse_job *)(void *)flow;
-    struct visit *visit = visit_of(job);
-    while (visit->stage != STAGE_END && batch->count == 0) {
-        const enum scrip_status status = stages[visit->stage].ask(job, batch);
-        if (status != SCRIP_OK) {
-            scrip_wipe(batch->bytes, batch->len); /* a key may be in it already */
-            scrip_batch_clear(batch);
-            return fail(job, status);
-        }
-    }
-    return SCRIP_OK;
-}
-
-static enum scrip_status take(struct scrip_flow *flow, const struct scrip_replies *replies)
-{
-    struct scrip_purse_job *job = (struct scrip_purse_job *)(void *)flow;
-    const enum scrip_status status = stages[visit_of(job)->stage].take(job, replies);
-    return status == SCRIP_OK ? SCRIP_OK : fail(job, status);
-}
 
 /* ---- the families ------------------------------------------------------------------------------------------------ */
 
@@ -372,10 +271,8 @@ static enum scrip_status begin(struct scrip_purse_job *job, uint8_t kind, const 
     }
     visit->purse = *job->request->storage;
     visit->kind = how;
-    visit->stage = STAGE_MEET;
+    sector_begin(job, stages, STAGE_OPEN);
     set_openers(job);
-    job->flow.next = next;
-    job->flow.take = take;
     return SCRIP_OK;
 }
 
