@@ -1,13 +1,10 @@
 /* The PC/SC reader with real cards in its field: MIFARE Classic 1K and 4K, the one-time wallet, DESFire. */
-#include "check.h"
 #include "model/pcsc_reader.h"
+#include "pcsc_talk.h"
 #include <scrip/desfire_card.h>
 #include <scrip/posix.h>
 #include <scrip/vcard.h>
 #include <stdlib.h>
-
-#define KEY  "FF82000006FFFFFFFFFFFF"
-#define AUTH "FF860000050100046000"
 
 struct bench {
     struct scrip_nv_memory memory;
@@ -18,8 +15,13 @@ struct bench {
     struct scrip_vcard *card;
     struct scrip_picc *cards[1];
     struct pcsc_reader reader;
-    uint8_t at[4096];
+    struct talk talk;
 };
+
+static enum scrip_status apdu(void *reader, struct scrip_bytes command, struct scrip_buf *response)
+{
+    return pcsc_reader_apdu(reader, command, response);
+}
 
 static struct bench *given(const struct scrip_vcard_identity *identity)
 {
@@ -35,6 +37,7 @@ static struct bench *given(const struct scrip_vcard_identity *identity)
     assert_non_null(b->cards[0]);
     assert_ok(pcsc_reader_init(&b->reader, b->cards, 1, b->random));
     assert_ok(pcsc_reader_on(&b->reader));
+    b->talk = (struct talk){.reader = &b->reader, .apdu = apdu};
     return b;
 }
 
@@ -63,39 +66,10 @@ static void finish(struct bench *b)
     free(b);
 }
 
-static struct scrip_bytes ask(struct bench *b, const char *hex)
-{
-    uint8_t command[600];
-    struct scrip_buf out = SCRIP_BUF_OF(b->at);
-    const size_t len = from_hex(hex, command, sizeof command);
-    assert_ok(pcsc_reader_apdu(&b->reader, scrip_bytes(command, len), &out));
-    return scrip_buf_bytes(&out);
-}
-
-struct line {
-    const char *command;
-    const char *answer;
-};
-
-/* One after the other. */
-static void converse(struct bench *b, const struct line *lines, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct scrip_bytes answer = ask(b, lines[i].command);
-        print_message("%s\n", lines[i].command);
-        assert_hex(answer, lines[i].answer);
-    }
-}
-
-#define CONVERSE(b, lines) converse((b), (lines), sizeof(lines) / sizeof(lines)[0])
-
 static void is_shown_as(const struct bench *b, const char *atr)
 {
     assert_hex(scrip_bytes(b->reader.atr, b->reader.atr_len), atr);
 }
-
-#define Z16 "00000000000000000000000000000000"
-#define D16 "00112233445566778899AABBCCDDEEFF"
 
 static void a_classic_card_is_read_and_written(void **state)
 {
@@ -117,7 +91,7 @@ static void a_classic_card_is_read_and_written(void **state)
     };
     struct bench *b = given_classic(false);
     is_shown_as(b, "3B8F8001804F0CA000000306030001000000006A");
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -150,7 +124,7 @@ static void values_change_in_every_dialect_by_the_same_card(void **state)
         {"FFB1000504", "000003F49000"},
     };
     struct bench *b = given_classic(false);
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -174,7 +148,7 @@ static void keys_that_are_changed_count_from_the_next_authentication_on(void **s
         {"FFB0000410", D16 "9000"},
     };
     struct bench *b = given_classic(false);
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -192,8 +166,8 @@ static void a_4k_card_has_large_sectors(void **state)
     };
     struct bench *b = given_classic(true);
     is_shown_as(b, "3B8F8001804F0CA0000003060300020000000069");
-    CONVERSE(b, lines);
-    assert_int_equal(ask(b, "FFB000F0F0").len, 242);
+    CONVERSE(&b->talk, lines);
+    assert_int_equal(talk_ask(&b->talk, "FFB000F0F0").len, 242);
     finish(b);
 }
 
@@ -203,7 +177,7 @@ static void a_long_uid_authenticates_with_its_end(void **state)
     static const struct line lines[] = {{"FFCA000000", "041122334455669000"}, {KEY, "9000"}, {AUTH, "9000"}};
     struct bench *b = given(&(struct scrip_vcard_identity){
         .family = SCRIP_VCARD_CLASSIC, .uid_len = 7, .uid = {4, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66}});
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -213,7 +187,7 @@ static void the_one_time_wallet_looks_like_a_1k(void **state)
     struct bench *b =
         given(&(struct scrip_vcard_identity){.family = SCRIP_VCARD_OTP, .uid_len = 4, .uid = {0x5C, 0x0A, 0x11, 0x99}});
     is_shown_as(b, "3B8F8001804F0CA000000306030001000000006A");
-    assert_hex(ask(b, "FFCA000000"), "5C0A11999000");
+    assert_hex(talk_ask(&b->talk, "FFCA000000"), "5C0A11999000");
     finish(b);
 }
 
@@ -221,14 +195,14 @@ static void a_reset_forgets_the_session_and_power_off_the_keys(void **state)
 {
     (void)state;
     struct bench *b = given_classic(false);
-    ask(b, KEY);
-    assert_hex(ask(b, AUTH), "9000");
+    talk_ask(&b->talk, KEY);
+    assert_hex(talk_ask(&b->talk, AUTH), "9000");
     assert_ok(pcsc_reader_on(&b->reader));
-    assert_hex(ask(b, "FFB0000410"), "6982");
-    assert_hex(ask(b, AUTH), "9000");
+    assert_hex(talk_ask(&b->talk, "FFB0000410"), "6982");
+    assert_hex(talk_ask(&b->talk, AUTH), "9000");
     pcsc_reader_off(&b->reader);
     assert_ok(pcsc_reader_on(&b->reader));
-    assert_hex(ask(b, AUTH), "6984");
+    assert_hex(talk_ask(&b->talk, AUTH), "6984");
     finish(b);
 }
 
@@ -274,7 +248,7 @@ static void a_desfire_answers_in_blocks_and_its_reader_for_itself(void **state)
     };
     struct bench *b = given_desfire();
     is_shown_as(b, "3B8180018080");
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -298,7 +272,7 @@ static void a_classic_card_is_found_by_hand(void **state)
     };
     struct bench *b = given_classic(false);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        const struct scrip_bytes answer = ask(b, lines[i].command);
+        const struct scrip_bytes answer = talk_ask(&b->talk, lines[i].command);
         print_message("%s\n", lines[i].command);
         if (lines[i].answer != NULL) {
             assert_hex(answer, lines[i].answer);
@@ -325,7 +299,7 @@ static void a_desfire_is_spoken_to_in_frames_blocks_and_apdus(void **state)
         {"906E000000", "000A009100"},
     };
     struct bench *b = given_desfire();
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -353,7 +327,7 @@ static void the_chip_lists_and_drives_a_classic_card(void **state)
         {AUTH, "9000"},
     };
     struct bench *b = given_classic(false);
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -368,7 +342,7 @@ static void the_chip_lists_and_drives_a_desfire(void **state)
         {"FF00000003 D45201", "D553009000"},
     };
     struct bench *b = given_desfire();
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -381,7 +355,7 @@ static void a_chip_that_looks_for_ever_is_called_back(void **state)
         {"FF00000004 D44A0100", "D54B010100040804DEADBEEF9000"},
     };
     struct bench *b = given_classic(false);
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 

@@ -2,31 +2,24 @@
 #ifndef TEST_PCSC_BENCH_H
 #define TEST_PCSC_BENCH_H
 
-#include "check.h"
 #include "fake_coupler.h"
+#include "pcsc_talk.h"
 
 struct bench {
     struct fake_coupler fake;
     struct scrip_pcsc pcsc;
     struct scrip_card_info info;
-    uint8_t at[1024];
+    struct talk talk;
 };
 
-#define KEY  "FF82000006FFFFFFFFFFFF"
-#define AUTH "FF860000050100046000" /* sector 1 */
-
-/* The answer to a command. */
 static inline struct scrip_bytes ask(struct bench *b, const char *hex)
 {
-    uint8_t command[1024];
-    struct scrip_buf out = SCRIP_BUF_OF(b->at);
-    const size_t len = from_hex(hex, command, sizeof command);
-    assert_ok(scrip_pcsc_apdu(&b->pcsc, scrip_bytes(command, len), &out));
-    return scrip_buf_bytes(&out);
+    return talk_ask(&b->talk, hex);
 }
 
 static inline void connected(struct bench *b)
 {
+    b->talk = (struct talk){.reader = &b->pcsc, .apdu = talk_pcsc_apdu};
     scrip_pcsc_init(&b->pcsc, &b->fake.coupler);
     assert_ok(scrip_pcsc_connect(&b->pcsc, 0, &b->info));
     b->fake.log[0] = '\0';

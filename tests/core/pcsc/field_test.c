@@ -1,9 +1,8 @@
 /* The reader before cards in a field: a MIFARE Classic down to its bits, and a card of part 4. */
 #include "../../reader/fake_picc.h"
-#include "check.h"
+#include "pcsc_talk.h"
 #include <scrip/classic_card.h>
 #include <scrip/coupler_field.h>
-#include <scrip/pcsc.h>
 #include <scrip/posix.h>
 #include <stdlib.h>
 
@@ -19,7 +18,7 @@ struct bench {
     struct scrip_coupler_field coupler;
     struct scrip_pcsc pcsc;
     struct scrip_card_info info;
-    uint8_t at[1024];
+    struct talk talk;
 };
 
 static struct bench *given_reader(void)
@@ -31,6 +30,7 @@ static struct bench *given_reader(void)
     scrip_field_init(&b->field);
     scrip_coupler_field_init(&b->coupler, &b->field, &b->random);
     scrip_pcsc_init(&b->pcsc, &b->coupler.coupler);
+    b->talk = (struct talk){.reader = &b->pcsc, .apdu = talk_pcsc_apdu};
     return b;
 }
 
@@ -77,34 +77,6 @@ static void finish(struct bench *b)
     free(b);
 }
 
-static struct scrip_bytes ask(struct bench *b, const char *hex)
-{
-    uint8_t command[300];
-    struct scrip_buf out = SCRIP_BUF_OF(b->at);
-    const size_t len = from_hex(hex, command, sizeof command);
-    assert_ok(scrip_pcsc_apdu(&b->pcsc, scrip_bytes(command, len), &out));
-    return scrip_buf_bytes(&out);
-}
-
-struct line {
-    const char *command;
-    const char *answer;
-};
-
-static void converse(struct bench *b, const struct line *lines, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        print_message("%s\n", lines[i].command);
-        assert_hex(ask(b, lines[i].command), lines[i].answer);
-    }
-}
-
-#define CONVERSE(b, lines) converse((b), (lines), sizeof(lines) / sizeof(lines)[0])
-
-#define KEY                "FF82000006FFFFFFFFFFFF"
-#define AUTH               "FF860000050100046000"
-#define D16                "00112233445566778899AABBCCDDEEFF"
-
 static void blocks_and_values_reach_the_card_enciphered(void **state)
 {
     (void)state;
@@ -126,7 +98,7 @@ static void blocks_and_values_reach_the_card_enciphered(void **state)
         {"FFD6000010" D16, "6300"}, /* the manufacturer's block */
     };
     struct bench *b = given_classic();
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -143,7 +115,7 @@ static void raw_frames_go_into_an_open_session(void **state)
         {"FFC2000104 9502 A004", "C003009000 920104 96020000 97010A 9000"}, /* ACK: four bits */
     };
     struct bench *b = given_classic();
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -164,7 +136,7 @@ static void a_classic_card_is_found_bit_by_bit(void **state)
         {AUTH, "9000"},
     };
     struct bench *b = given_classic();
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -175,9 +147,9 @@ static void parity_may_be_ones_own(void **state)
     static const uint8_t rats[] = {0xE0, 0x80, 0x31, 0x73};
     uint8_t command[] = {0xFF, 0xC2, 0, 1, 14, 0x90, 2, 0, 0x0F, 0x91, 1, 4, 0x95, 5, 0, 0, 0, 0, 0};
     struct bench *b = given_part_4();
-    struct scrip_buf out = SCRIP_BUF_OF(b->at);
-    assert_hex(ask(b, "FFC2000002 8100"), "C003009000 9000");
-    assert_hex(ask(b, "FFC2000204 8F020003"), "C003009000 8F0120 9000");
+    struct scrip_buf out = SCRIP_BUF_OF(b->talk.at);
+    assert_hex(talk_ask(&b->talk, "FFC2000002 8100"), "C003009000 9000");
+    assert_hex(talk_ask(&b->talk, "FFC2000204 8F020003"), "C003009000 8F0120 9000");
     for (size_t i = 0; i < 36; i++) {
         const unsigned byte = rats[i / 9];
         const unsigned bit = i % 9 < 8 ? byte >> i % 9 & 1U : scrip_odd_parity(rats[i / 9]);
@@ -186,8 +158,8 @@ static void parity_may_be_ones_own(void **state)
     assert_ok(scrip_pcsc_apdu(&b->pcsc, SCRIP_BYTES_OF(command), &out));
     /* the ATS in the same form: 06 75 77 81 02 80 and its CRC, 72 bits */
     assert_hex(scrip_bytes_head(scrip_buf_bytes(&out), 14), "C003009000 920100 96020000 9709");
-    assert_int_equal(b->at[14], 0x06);
-    assert_int_equal(b->at[15], (uint8_t)(0x75 << 1 | 1)); /* two bits of 06 are one: its parity is 1 */
+    assert_int_equal(b->talk.at[14], 0x06);
+    assert_int_equal(b->talk.at[15], (uint8_t)(0x75 << 1 | 1)); /* two bits of 06 are one: its parity is 1 */
     finish(b);
 }
 
@@ -208,7 +180,7 @@ static void a_card_of_part_4_is_spoken_to_at_every_layer(void **state)
         {"FF860000050100046000", "6A81"},
     };
     struct bench *b = given_part_4();
-    CONVERSE(b, lines);
+    CONVERSE(&b->talk, lines);
     finish(b);
 }
 
@@ -219,10 +191,10 @@ static void cards_that_collide_cannot_be_selected_by_hand(void **state)
     lay_part_4(b);
     lay_classic(b, 7);
     assert_ok(scrip_pcsc_connect(&b->pcsc, 0, &b->info));
-    ask(b, "FFC2000002 8100");
-    ask(b, "FFC2000204 8F020002");
-    ask(b, "FFC200010A 90020003 910107 9501 26");
-    assert_hex(scrip_bytes_head(ask(b, "FFC2000104 9502 9320"), 5), "C003016F00");
+    talk_ask(&b->talk, "FFC2000002 8100");
+    talk_ask(&b->talk, "FFC2000204 8F020002");
+    talk_ask(&b->talk, "FFC200010A 90020003 910107 9501 26");
+    assert_hex(scrip_bytes_head(talk_ask(&b->talk, "FFC2000104 9502 9320"), 5), "C003016F00");
     finish(b);
 }
 
@@ -233,16 +205,17 @@ static void a_random_uid_is_followed_through_power_cycles(void **state)
     uint8_t first[4];
     lay_classic(b, 7);
     assert_ok(scrip_pcsc_connect(&b->pcsc, 0, &b->info));
-    ask(b, KEY);
-    assert_hex(ask(b, "FF860000050100006000"), "9000");
-    assert_hex(ask(b, "FFC2000104 9502 4020"), "C003009000 920104 96020000 97010A 9000"); /* PersonalizeUIDUsage */
+    talk_ask(&b->talk, KEY);
+    assert_hex(talk_ask(&b->talk, "FF860000050100006000"), "9000");
+    assert_hex(talk_ask(&b->talk, "FFC2000104 9502 4020"),
+               "C003009000 920104 96020000 97010A 9000"); /* PersonalizeUIDUsage */
     assert_ok(scrip_pcsc_connect(&b->pcsc, 0, &b->info));
     assert_int_equal(b->info.uid_len, 4);
     assert_int_equal(b->info.uid[0], 0x08);
     memcpy(first, b->info.uid, sizeof first);
-    assert_hex(ask(b, AUTH), "9000");
-    ask(b, "FFC2000006 810083008400");
-    assert_hex(ask(b, AUTH), "9000"); /* with the UID that it has now */
+    assert_hex(talk_ask(&b->talk, AUTH), "9000");
+    talk_ask(&b->talk, "FFC2000006 810083008400");
+    assert_hex(talk_ask(&b->talk, AUTH), "9000"); /* with the UID that it has now */
     assert_memory_not_equal(b->pcsc.target.uid, first, sizeof first);
     finish(b);
 }
@@ -255,15 +228,15 @@ static void a_card_that_is_taken_away_is_missed(void **state)
     struct bench *b = given_classic();
     uint8_t room[32];
     struct scrip_buf out = SCRIP_BUF_OF(room);
-    ask(b, KEY);
-    ask(b, AUTH);
+    talk_ask(&b->talk, KEY);
+    talk_ask(&b->talk, AUTH);
     scrip_field_remove(&b->field, &b->card.picc);
     assert_ok(scrip_pcsc_apdu(&b->pcsc, SCRIP_BYTES_OF(read), &out));
     assert_hex(scrip_buf_bytes(&out), "6301");
     out.len = 0;
     assert_status(scrip_pcsc_apdu(&b->pcsc, SCRIP_BYTES_OF(open), &out), SCRIP_E_NO_CARD);
     assert_ok(scrip_field_add(&b->field, &b->card.picc));
-    assert_hex(ask(b, AUTH), "9000"); /* it came back */
+    assert_hex(talk_ask(&b->talk, AUTH), "9000"); /* it came back */
     finish(b);
 }
 

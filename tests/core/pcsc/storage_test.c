@@ -338,7 +338,7 @@ static void a_card_that_goes_in_an_apdu_must_be_connected_anew(void **state)
 {
     (void)state;
     struct bench b = {0};
-    struct scrip_buf out = SCRIP_BUF_OF(b.at);
+    struct scrip_buf out = SCRIP_BUF_OF(b.talk.at);
     static const uint8_t command[] = {0x90, 0x60, 0, 0, 0};
     given_desfire(&b);
     b.fake.answers = SCRIP_E_TORN;
@@ -352,7 +352,7 @@ static void without_a_card_nothing_is_answered(void **state)
 {
     (void)state;
     struct bench b = {0};
-    struct scrip_buf out = SCRIP_BUF_OF(b.at);
+    struct scrip_buf out = SCRIP_BUF_OF(b.talk.at);
     static const uint8_t uid[] = {0xFF, 0xCA, 0, 0, 0};
     fake_coupler_init(&b.fake);
     b.fake.absent = true;
@@ -366,7 +366,7 @@ static void a_card_that_left_is_missed_before_anything_is_sent(void **state)
     (void)state;
     struct bench b = {0};
     uint8_t command[16];
-    struct scrip_buf out = SCRIP_BUF_OF(b.at);
+    struct scrip_buf out = SCRIP_BUF_OF(b.talk.at);
     const size_t len = from_hex(AUTH, command, sizeof command);
     given_session(&b);
     b.fake.fail_after = 0;
@@ -397,7 +397,7 @@ static void another_card_in_its_place_is_not_taken_for_it(void **state)
     (void)state;
     struct bench b = {0};
     uint8_t command[16];
-    struct scrip_buf out = SCRIP_BUF_OF(b.at);
+    struct scrip_buf out = SCRIP_BUF_OF(b.talk.at);
     const size_t len = from_hex(AUTH, command, sizeof command);
     given_session(&b);
     b.fake.fail_after = 0;

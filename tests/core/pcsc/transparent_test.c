@@ -107,10 +107,10 @@ static void what_was_heard_is_told(void **state)
     b.fake.answer_bits = 0;
     b.fake.answer_len = 200;
     assert_int_equal(ask(&b, "FFC2000104 9502 3004").len, 5 + 3 + 4 + 3 + 200 + 2);
-    assert_hex(scrip_bytes(b.at + 12, 3), "9781C8");
+    assert_hex(scrip_bytes(b.talk.at + 12, 3), "9781C8");
     b.fake.answer_len = 256;
     assert_int_equal(ask(&b, "FFC2000104 9502 3004").len, 5 + 3 + 4 + 4 + 256 + 2);
-    assert_hex(scrip_bytes(b.at + 12, 4), "97820100");
+    assert_hex(scrip_bytes(b.talk.at + 12, 4), "97820100");
 }
 
 static void silence_and_noise_are_told_apart(void **state)
@@ -142,7 +142,7 @@ static void a_reader_that_fails_fails_the_command(void **state)
     (void)state;
     struct bench b = {0};
     uint8_t command[16];
-    struct scrip_buf out = SCRIP_BUF_OF(b.at);
+    struct scrip_buf out = SCRIP_BUF_OF(b.talk.at);
     given_open(&b);
     b.fake.answers = SCRIP_E_LINK;
     const size_t len = from_hex("FFC2000104 9502 3004", command, sizeof command);
@@ -329,7 +329,7 @@ static void a_chip_that_cannot_be_reached_fails_the_command(void **state)
     static const uint8_t command[] = {0xFF, 0, 0, 0, 2, 0xD4, 0x02};
     for (size_t i = 0; i < 2; i++) {
         struct bench b = {0};
-        struct scrip_buf out = SCRIP_BUF_OF(b.at);
+        struct scrip_buf out = SCRIP_BUF_OF(b.talk.at);
         given_chip(&b);
         b.fake.answers = failures[i];
         assert_status(scrip_pcsc_apdu(&b.pcsc, SCRIP_BYTES_OF(command), &out), failures[i]);
