@@ -6,6 +6,7 @@
  *
  * The input is a sequence of steps: one byte that says what, one for the length, then that many bytes. */
 #include "eeprom_tear.h"
+#include "input.h"
 #include <scrip/classic_card.h>
 #include <scrip/field.h>
 #include <scrip/mifare.h>
@@ -30,13 +31,6 @@ struct table {
     bool is_4k;
     uint8_t before[PAGES * SCRIP_NV_PAGE];
 };
-
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
 
 /* What one frame may do to memory. */
 static void look(struct table *t)

@@ -4,6 +4,7 @@
  * must hold: no crash, an answer of the right form to everything, and a card that wakes up again.
  *
  * The input is a sequence of steps: one byte that says what, one for the length, then that many bytes. */
+#include "input.h"
 #include <scrip/desfire_card.h>
 #include <scrip/posix.h>
 #include <stdlib.h>
@@ -27,13 +28,6 @@ struct table {
     uint8_t rsp[SCRIP_DESFIRE_RAPDU_MAX];
     size_t rsp_len;
 };
-
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
 
 static void wake(struct table *t)
 {

@@ -2,6 +2,7 @@
  * desfire_term.c: a hostile card, or a hostile way to it, in front of every flow of the purse. The input says what is
  * done to each answer of a real (emulated) card: passed on, altered, cut, replaced, repeated, lost. Nothing may crash,
  * and a debit that the terminal accepts must have been taken from the card. */
+#include "input.h"
 #include "purse_bench.h"
 #include <stdlib.h>
 
@@ -12,25 +13,19 @@ static struct scrip_bytes script;
 static uint8_t last[SCRIP_DESFIRE_RAPDU_MAX];
 static size_t last_len;
 
-static uint8_t next_byte(void)
-{
-    struct scrip_bytes head;
-    return scrip_bytes_take(&script, 1, &head) == SCRIP_OK ? head.at[0] : 0;
-}
-
 /* What becomes of an answer on its way. @return false: it is lost */
 static bool meddle(uint8_t *at, size_t *len)
 {
     struct scrip_bytes part;
-    switch (next_byte() & 15) {
+    switch (next_u8(&script) & 15) {
     case 1:
-        at[next_byte() % *len] ^= (uint8_t)(next_byte() | 1);
+        at[next_u8(&script) % *len] ^= (uint8_t)(next_u8(&script) | 1);
         return true;
     case 2:
-        *len = next_byte() % (*len + 1);
+        *len = next_u8(&script) % (*len + 1);
         return true;
     case 3:
-        if (scrip_bytes_take(&script, next_byte() & 63, &part) == SCRIP_OK && part.len > 0) {
+        if (scrip_bytes_take(&script, next_u8(&script) & 63, &part) == SCRIP_OK && part.len > 0) {
             memcpy(at, part.at, part.len);
             *len = part.len;
         }
@@ -42,7 +37,7 @@ static bool meddle(uint8_t *at, size_t *len)
         *len = last_len;
         return true;
     case 6:
-        at[*len - 1] = next_byte();
+        at[*len - 1] = next_u8(&script);
         return true;
     case 7:
         at[*len - 2] = 0x91;
@@ -98,11 +93,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct scrip_link_ops through = {bench_connect, bench_transmit, bench_disconnect, bench_close};
     static const struct scrip_link_ops hostile_ops = {bench_connect, hostile, bench_disconnect, bench_close};
     script = scrip_bytes(data, size);
-    begin(next_byte() % PROFILES);
+    begin(next_u8(&script) % PROFILES);
     int32_t expected = 1000;
     for (unsigned taps = 0; taps < 3 && script.len > 0; taps++) {
-        const enum scrip_purse_operation operation = (enum scrip_purse_operation)(next_byte() % SCRIP_PURSE_REKEY);
-        bench.request.skip_flush = (next_byte() & 1) != 0;
+        const enum scrip_purse_operation operation = (enum scrip_purse_operation)(next_u8(&script) % SCRIP_PURSE_REKEY);
+        bench.request.skip_flush = (next_u8(&script) & 1) != 0;
         bench.link.ops = &hostile_ops;
         memset(&bench.job.result, 0, sizeof bench.job.result);
         (void)tap(&bench, operation, 100, taps + 1);

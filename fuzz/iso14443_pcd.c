@@ -4,9 +4,9 @@
  * and nothing changed by what failed.
  *
  * The input says what the reader does (one byte of each step) and what it hears. */
+#include "input.h"
 #include <scrip/pcd.h>
 #include <scrip/picc.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define EXCHANGES_MAX 20000U
@@ -17,32 +17,12 @@ struct air {
     uint8_t last_pcb;
 };
 
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
-
-static uint8_t next(struct air *air)
-{
-    struct scrip_bytes byte;
-    return scrip_bytes_take(&air->input, 1, &byte) == SCRIP_OK ? byte.at[0] : 0;
-}
-
-static struct scrip_bytes next_bytes(struct air *air, size_t len)
-{
-    struct scrip_bytes bytes = {0};
-    (void)scrip_bytes_take(&air->input, len < air->input.len ? len : air->input.len, &bytes);
-    return bytes;
-}
-
 /* A block that fits what was sent, with INF of the input's. */
 static void sound_block(struct air *air, const struct scrip_frame *tx, struct scrip_frame *rx)
 {
     uint8_t block[256];
-    const uint8_t kind = next(air);
-    const struct scrip_bytes inf = next_bytes(air, next(air) % 64);
+    const uint8_t kind = next_u8(&air->input);
+    const struct scrip_bytes inf = next_bytes(&air->input, next_u8(&air->input) % 64);
     const uint8_t number = tx->data[0] & 1U;
     const uint8_t pcbs[] = {(uint8_t)(0x02 | number),
                             (uint8_t)(0x12 | number),
@@ -60,13 +40,13 @@ static void sound_block(struct air *air, const struct scrip_frame *tx, struct sc
 
 static void any_bits(struct air *air, struct scrip_frame *rx)
 {
-    const uint8_t shape = next(air);
-    const struct scrip_bytes bytes = next_bytes(air, next(air));
+    const uint8_t shape = next_u8(&air->input);
+    const struct scrip_bytes bytes = next_bytes(&air->input, next_u8(&air->input));
     (void)scrip_frame_bytes(rx, bytes);
     rx->align = bytes.len > 0 ? shape & 7U : 0;
     rx->bits = (uint16_t)(8 * bytes.len >= 15 ? 8 * bytes.len - rx->align - (shape >> 3 & 7U) : 8 * bytes.len);
     if ((shape & 0x40) != 0) {
-        rx->collision = (uint16_t)(1 + next(air) % (rx->bits + 1U));
+        rx->collision = (uint16_t)(1 + next_u8(&air->input) % (rx->bits + 1U));
     }
     if ((shape & 0x80) != 0) {
         scrip_frame_parity_set(rx, 0, !scrip_frame_parity(rx, 0));
@@ -81,19 +61,19 @@ static enum scrip_status exchange(void *ctx, const struct scrip_frame *tx, struc
     if (air->input.len == 0) {
         return SCRIP_E_TIMEOUT;
     }
-    switch (next(air) % 8) {
+    switch (next_u8(&air->input) % 8) {
     case 0:
         return SCRIP_E_TIMEOUT;
     case 1:
         return SCRIP_E_MAC;
     case 2:
-        return next(air) == 0xFF ? SCRIP_E_LINK : SCRIP_E_TIMEOUT;
+        return next_u8(&air->input) == 0xFF ? SCRIP_E_LINK : SCRIP_E_TIMEOUT;
     case 3:
     case 4:
         any_bits(air, rx);
         return SCRIP_OK;
     case 5: {
-        const struct scrip_bytes bytes = next_bytes(air, next(air));
+        const struct scrip_bytes bytes = next_bytes(&air->input, next_u8(&air->input));
         return scrip_frame_bytes_crc(rx, scrip_bytes_head(bytes, SCRIP_FRAME_MAX - 2));
     }
     default:
@@ -148,13 +128,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct scrip_pcd_4 pcd;
     struct air air = {.input = scrip_bytes(data, size)};
     struct scrip_target target = {0};
-    const uint8_t first = next(&air);
+    const uint8_t first = next_u8(&air.input);
     const struct scrip_radio radio = {
         .ctx = &air, .exchange = exchange, .rates = rates, .frame_max = sizes[first & 3U]};
     bool active = false;
 
     while (air.input.len > 0) {
-        const uint8_t step = next(&air);
+        const uint8_t step = next_u8(&air.input);
         air.exchanges = 0;
         switch (step & 7U) {
         case 0:
@@ -179,7 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         default:
             if (active) {
-                talk(&air, &pcd, next(&air));
+                talk(&air, &pcd, next_u8(&air.input));
             }
             break;
         }

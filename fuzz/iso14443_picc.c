@@ -4,8 +4,8 @@
  * hold: no crash, no answer longer than the reader said it takes, and after a power cycle every card is found once.
  *
  * The input is a sequence of steps: one byte that says what, one for the length, then that many bytes. */
+#include "input.h"
 #include <scrip/field.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define CARDS 3U
@@ -25,13 +25,6 @@ struct table {
     struct tag tags[CARDS - 1];
     struct scrip_frame tx, rx;
 };
-
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
 
 /* ---- the cards ---- */
 

@@ -5,9 +5,9 @@
  * Input: a byte (bit 0 UART, bit 1 wild), then what the program does and what the chip says, as they are asked for. A
  * wild chip reads every register from the input. A tame one keeps what is written into it and answers a frame: a byte
  * (bit 0 something was heard, bit 1 with CRC_A, bit 2 four bits, bits 3..7 of the error register), a length, bytes. */
+#include "coupler_drive.h"
 #include <scrip/crc.h>
 #include <scrip/mfrc522.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct chip {
@@ -23,27 +23,13 @@ struct chip {
     uint32_t now_us;
 };
 
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
-
-static uint8_t next(struct chip *chip)
-{
-    struct scrip_bytes head;
-    return scrip_bytes_take(&chip->left, 1, &head) == SCRIP_OK ? head.at[0] : 0;
-}
-
 /* ---- Registers --------------------------------------------------------------------------------------------------- */
 
 static void answer(struct chip *chip)
 {
-    const uint8_t how = next(chip);
-    const size_t len = next(chip) % 65U;
-    const struct scrip_bytes bytes = scrip_bytes_head(chip->left, len);
-    chip->left = scrip_bytes_from(chip->left, bytes.len);
+    const uint8_t how = next_u8(&chip->left);
+    const size_t len = next_u8(&chip->left) % 65U;
+    const struct scrip_bytes bytes = next_bytes(&chip->left, len);
     chip->reg[0x04] = (how & 1) != 0 ? 0x60 : 0x41;
     chip->reg[0x06] = how >> 3;
     chip->reg[0x0C] = (how & 4) != 0 ? 4 : 0;
@@ -65,7 +51,7 @@ static void reg_write(struct chip *chip, uint8_t reg, uint8_t value)
     switch (reg) {
     case 0x01: /* Command: reset is over at once; authentication goes as the input says */
         if ((value & 0x0F) == 0x0E) {
-            chip->reg[0x08] = next(chip) & 8;
+            chip->reg[0x08] = next_u8(&chip->left) & 8;
             chip->reg[0x04] = chip->reg[0x08] != 0 ? 0x10 : 0x01;
         }
         chip->reg[0x01] = (value & 0x0F) == 0x0F ? 0 : value;
@@ -89,7 +75,7 @@ static void reg_write(struct chip *chip, uint8_t reg, uint8_t value)
 static uint8_t reg_read(struct chip *chip, uint8_t reg)
 {
     if (chip->wild && chip->left.len > 0) {
-        return next(chip);
+        return next_u8(&chip->left);
     }
     if (reg == 0x0A) {
         return (uint8_t)chip->fifo_len;
@@ -100,7 +86,7 @@ static uint8_t reg_read(struct chip *chip, uint8_t reg)
         return value;
     }
     if (reg == 0x0E) {
-        return next(chip);
+        return next_u8(&chip->left);
     }
     return reg == 0x37 ? 0x92 : chip->reg[reg];
 }
@@ -135,7 +121,7 @@ static enum scrip_status uart_write(void *ctx, struct scrip_bytes bytes)
         if (chip->addressed) {
             chip->addressed = false;
             reg_write(chip, chip->address, byte);
-            chip->said[chip->said_len++ % 4] = chip->wild ? next(chip) : chip->address;
+            chip->said[chip->said_len++ % 4] = chip->wild ? next_u8(&chip->left) : chip->address;
         } else if ((byte & 0x80) != 0) {
             chip->said[chip->said_len++ % 4] = reg_read(chip, byte & 0x3F);
         } else {
@@ -186,46 +172,14 @@ static void wait_us(void *ctx, uint32_t us)
 
 /* ---- What the program does --------------------------------------------------------------------------------------- */
 
-static void find(struct scrip_mfrc522 *driver, bool once_more)
-{
-    struct scrip_target target = {0};
-    if (once_more) {
-        (void)driver->coupler.ops->again(&driver->coupler);
-    } else if (driver->coupler.ops->find(&driver->coupler, 0, &target) == SCRIP_OK) {
-        must(target.uid_len == 4 || target.uid_len == 7 || target.uid_len == 10);
-        must(target.ats_len <= sizeof target.ats);
-    } else {
-        must(target.uid_len == 0);
-    }
-}
-
-static void talk(struct scrip_mfrc522 *driver, bool apdu, struct scrip_bytes command)
-{
-    uint8_t at[400];
-    struct scrip_buf out = {.at = at, .len = 3, .cap = apdu ? sizeof at : 20};
-    memset(at, 0x77, sizeof at);
-    const enum scrip_status status = apdu ? driver->coupler.ops->apdu(&driver->coupler, command, &out)
-                                          : driver->coupler.ops->mifare(&driver->coupler, command, &out);
-    must(at[0] == 0x77 && at[2] == 0x77 && out.len >= 3 && out.len <= out.cap);
-    must(status == SCRIP_OK || out.len == 3);
-    must(apdu || out.len == 3 || out.len == 19);
-}
-
 static void raw(struct scrip_mfrc522 *driver, uint8_t how, struct scrip_bytes bits)
 {
-    uint8_t at[64];
-    struct scrip_buf out = SCRIP_BUF_OF(at);
-    uint8_t last_bits = 99;
     const struct scrip_coupler_raw options = {.crc_out = (how & 8) != 0,
                                               .crc_in = (how & 16) != 0,
                                               .parity = (how & 32) != 0,
                                               .last_bits = how >> 6,
                                               .timeout_us = 1000};
-    if (driver->coupler.ops->raw(&driver->coupler, &options, bits, &out, &last_bits) == SCRIP_OK) {
-        must(last_bits < 8);
-    } else {
-        must(out.len == 0 && last_bits == 99);
-    }
+    drive_raw(&driver->coupler, &options, bits);
 }
 
 static void act(struct scrip_mfrc522 *driver, struct chip *chip)
@@ -233,26 +187,28 @@ static void act(struct scrip_mfrc522 *driver, struct chip *chip)
     static const uint8_t long_command[200] = {0x90};
     static const uint8_t auth[12] = {0x60, 4};
     static const uint8_t read[2] = {0x30}, increment[6] = {0xC1, 4, 1};
-    const uint8_t what = next(chip);
+    const uint8_t what = next_u8(&chip->left);
     switch (what & 7) {
     case 0:
         (void)scrip_mfrc522_begin(driver);
         break;
     case 1:
+        drive_find(&driver->coupler);
+        break;
     case 2:
-        find(driver, (what & 7) == 2);
+        (void)driver->coupler.ops->again(&driver->coupler);
         break;
     case 3:
-        talk(driver, true, scrip_bytes(long_command, (what & 8) != 0 ? sizeof long_command : 5));
+        drive_talk(&driver->coupler, true, scrip_bytes(long_command, (what & 8) != 0 ? sizeof long_command : 5));
         break;
     case 4:
-        talk(driver, false, (what & 8) != 0 ? SCRIP_BYTES_OF(read) : SCRIP_BYTES_OF(increment));
+        drive_talk(&driver->coupler, false, (what & 8) != 0 ? SCRIP_BYTES_OF(read) : SCRIP_BYTES_OF(increment));
         break;
     case 5:
-        talk(driver, false, SCRIP_BYTES_OF(auth));
+        drive_talk(&driver->coupler, false, SCRIP_BYTES_OF(auth));
         break;
     case 6:
-        raw(driver, what, scrip_bytes_head(SCRIP_BYTES_OF(long_command), next(chip)));
+        raw(driver, what, scrip_bytes_head(SCRIP_BYTES_OF(long_command), next_u8(&chip->left)));
         break;
     default:
         scrip_mfrc522_end(driver);
@@ -270,7 +226,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct scrip_spi spi = {.ctx = &chip, .transfer = spi_transfer};
     const struct scrip_uart uart = {
         .ctx = &chip, .write = uart_write, .read = uart_read, .flush = uart_flush, .baud = uart_baud};
-    const uint8_t options = next(&chip);
+    const uint8_t options = next_u8(&chip.left);
     chip.wild = (options & 2) != 0;
     if ((options & 1) != 0) {
         scrip_mfrc522_init_uart(&driver, &uart, &ticks);

@@ -4,6 +4,7 @@
  *
  * The input is a sequence of steps: one byte that says what, one for the length, then that many bytes. */
 #include "../reader/model/mfrc522.h"
+#include "input.h"
 #include <scrip/classic_card.h>
 #include <scrip/posix.h>
 #include <stdlib.h>
@@ -19,13 +20,6 @@ struct table {
     struct scrip_classic_card classic;
     struct scrip_mfrc522_model chip;
 };
-
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
 
 static void lay(struct table *t)
 {

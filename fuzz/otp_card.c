@@ -5,6 +5,7 @@
  * value than before, and a card that wakes up again.
  *
  * The input is a sequence of steps: one byte that says what, one for the length, then that many bytes. */
+#include "input.h"
 #include "otp_tear.h"
 #include <scrip/otp_card.h>
 #include <scrip/posix.h>
@@ -30,13 +31,6 @@ struct table {
     uint8_t before[SCRIP_OTP_PAGES * SCRIP_NV_PAGE];
     struct scrip_frame tx, rx;
 };
-
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
 
 static void wake(struct table *t)
 {

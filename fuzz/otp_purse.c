@@ -4,6 +4,7 @@
  * journal that agrees with what the terminal says.
  *
  * The input: operation, amount, unit, units; then for each command two bytes, status and length of what follows. */
+#include "input.h"
 #include <scrip/classic.h>
 #include <scrip/posix.h>
 #include <scrip/wallet.h>
@@ -25,13 +26,6 @@ struct table {
     struct scrip_bytes left; /* of the input */
     int32_t last_read;       /* value block read last; -1: none yet */
 };
-
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
 
 static enum scrip_status any_key(void *ctx, enum scrip_purse_role role, struct scrip_bytes m, uint8_t out[16])
 {

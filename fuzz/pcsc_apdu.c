@@ -7,6 +7,7 @@
  *
  * The input: one byte that chooses reader and card, one for the length of what the chip says, that, and then commands,
  * each behind a byte of length. */
+#include "input.h"
 #include <scrip/classic_card.h>
 #include <scrip/coupler_field.h>
 #include <scrip/pcsc.h>
@@ -35,13 +36,6 @@ struct table {
 #define REAL   0x40U /* bits of the first byte */
 #define DIRECT 0x80U
 #define IS_4K  0x01U
-
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
 
 static uint8_t next(struct table *t)
 {

@@ -5,8 +5,8 @@
  * Input: a byte for the bus, then what the program does and what the chip says, as they are asked for. What is said to
  * a command begins with a byte: bit 0 acknowledge it, bit 1 frame the rest as its answer, bit 2 in the extended form,
  * bit 3 another answer's code, bit 4 a damaged checksum, bit 5 answered twice; then a length and that many bytes. */
+#include "coupler_drive.h"
 #include <scrip/pn532.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct chip {
@@ -15,27 +15,6 @@ struct chip {
     size_t said_len, taken;
     uint32_t now_us;
 };
-
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
-
-static uint8_t next(struct chip *chip)
-{
-    struct scrip_bytes head;
-    return scrip_bytes_take(&chip->left, 1, &head) == SCRIP_OK ? head.at[0] : 0;
-}
-
-static struct scrip_bytes next_bytes(struct chip *chip)
-{
-    const uint8_t len = next(chip);
-    const struct scrip_bytes got = scrip_bytes_head(chip->left, len);
-    chip->left = scrip_bytes_from(chip->left, got.len);
-    return got;
-}
 
 /* ---- What the chip says ------------------------------------------------------------------------------------------ */
 
@@ -88,9 +67,9 @@ static void hear(struct chip *chip, struct scrip_bytes frame)
     if (chip->left.len == 0) {
         return;
     }
-    const uint8_t how = next(chip);
+    const uint8_t how = next_u8(&chip->left);
     const uint8_t code = (uint8_t)(code_of(frame) + ((how & 8) != 0 ? 3 : 1));
-    const struct scrip_bytes content = next_bytes(chip);
+    const struct scrip_bytes content = next_bytes(&chip->left, next_u8(&chip->left));
     if ((how & 1) != 0) {
         say(chip, ack, sizeof ack);
     }
@@ -217,46 +196,14 @@ static void bind(struct scrip_pn532 *pn532, struct chip *chip, uint8_t bus)
 
 /* ---- What the program does --------------------------------------------------------------------------------------- */
 
-static void find(struct scrip_pn532 *pn532, bool once_more)
-{
-    struct scrip_target target = {0};
-    if (once_more) {
-        (void)pn532->coupler.ops->again(&pn532->coupler);
-    } else if (pn532->coupler.ops->find(&pn532->coupler, 0, &target) == SCRIP_OK) {
-        must(target.uid_len == 4 || target.uid_len == 7 || target.uid_len == 10);
-        must(target.ats_len <= sizeof target.ats && (target.ats_len == 0 || target.ats[0] == target.ats_len));
-    } else {
-        must(target.uid_len == 0);
-    }
-}
-
-static void talk(struct scrip_pn532 *pn532, bool apdu, struct scrip_bytes command)
-{
-    uint8_t at[700];
-    struct scrip_buf out = {.at = at, .len = 3, .cap = apdu ? sizeof at : 20};
-    memset(at, 0x77, sizeof at);
-    const enum scrip_status status = apdu ? pn532->coupler.ops->apdu(&pn532->coupler, command, &out)
-                                          : pn532->coupler.ops->mifare(&pn532->coupler, command, &out);
-    must(at[0] == 0x77 && at[2] == 0x77 && out.len >= 3 && out.len <= out.cap);
-    must(status == SCRIP_OK || out.len == 3);
-    must(apdu || out.len == 3 || out.len == 19);
-}
-
 static void raw(struct scrip_pn532 *pn532, uint8_t how, struct scrip_bytes bits)
 {
-    uint8_t at[64];
-    struct scrip_buf out = SCRIP_BUF_OF(at);
-    uint8_t last_bits = 99;
     const struct scrip_coupler_raw options = {.crc_out = (how & 1) != 0,
                                               .crc_in = (how & 2) != 0,
                                               .parity = (how & 4) != 0,
                                               .last_bits = how >> 3 & 7,
                                               .timeout_us = 1000U << (how >> 6)};
-    if (pn532->coupler.ops->raw(&pn532->coupler, &options, bits, &out, &last_bits) == SCRIP_OK) {
-        must(last_bits < 8);
-    } else {
-        must(out.len == 0 && last_bits == 99);
-    }
+    drive_raw(&pn532->coupler, &options, bits);
 }
 
 static void act(struct scrip_pn532 *pn532, struct chip *chip)
@@ -266,20 +213,22 @@ static void act(struct scrip_pn532 *pn532, struct chip *chip)
     static const uint8_t read[2] = {0x30};
     uint8_t at[64];
     struct scrip_buf out = SCRIP_BUF_OF(at);
-    const uint8_t what = next(chip);
+    const uint8_t what = next_u8(&chip->left);
     switch (what & 7) {
     case 0:
         (void)scrip_pn532_begin(pn532);
         break;
     case 1:
+        drive_find(&pn532->coupler);
+        break;
     case 2:
-        find(pn532, (what & 7) == 2);
+        (void)pn532->coupler.ops->again(&pn532->coupler);
         break;
     case 3:
-        talk(pn532, true, scrip_bytes(long_command, (what & 8) != 0 ? sizeof long_command : 5));
+        drive_talk(&pn532->coupler, true, scrip_bytes(long_command, (what & 8) != 0 ? sizeof long_command : 5));
         break;
     case 4:
-        talk(pn532, false, (what & 8) != 0 ? SCRIP_BYTES_OF(auth) : SCRIP_BYTES_OF(read));
+        drive_talk(&pn532->coupler, false, (what & 8) != 0 ? SCRIP_BYTES_OF(auth) : SCRIP_BYTES_OF(read));
         break;
     case 5:
         raw(pn532, what, scrip_bytes_head(SCRIP_BYTES_OF(auth), what >> 4));
@@ -299,7 +248,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct chip chip = {.left = scrip_bytes(data, size)};
     struct scrip_pn532 pn532;
-    bind(&pn532, &chip, next(&chip));
+    bind(&pn532, &chip, next_u8(&chip.left));
     while (chip.left.len > 0) {
         act(&pn532, &chip);
     }

@@ -5,6 +5,7 @@
  *
  * The input is a sequence of steps: one byte that says what, one for the length, then that many bytes. */
 #include "../reader/model/pn532_hsu.h"
+#include "input.h"
 #include <scrip/classic_card.h>
 #include <scrip/posix.h>
 #include <stdlib.h>
@@ -24,13 +25,6 @@ struct table {
     struct scrip_pn532_hsu line;
     uint8_t out[PN532_HSU_OUT];
 };
-
-static void must(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
 
 static enum scrip_status card_power(void *ctx, bool on, struct scrip_picc_a *a, uint8_t ats[33])
 {

@@ -1,7 +1,7 @@
 /* rooms: settle */
 /* Evidence of any content, and what may never follow from it. The bytes fill the two structs field by field. */
+#include "input.h"
 #include <scrip/settle.h>
-#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -75,13 +75,6 @@ static unsigned records_of(const struct scrip_settle_evidence *evidence, uint32_
         found += (evidence->log[i].reference & ~SCRIP_SETTLE_MARK) == wanted;
     }
     return found;
-}
-
-static void must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
 }
 
 static void check_judgement(const struct scrip_settle_issue *issue, const struct scrip_settle_evidence *evidence,

@@ -4,6 +4,7 @@
  * in the journal, only by the amount asked for, and only when the card showed enough value; keys are written only by
  * the operations that write keys. */
 #include "check.h"
+#include "input.h"
 #include <scrip/classic.h>
 #include <scrip/posix.h>
 #include <scrip/wallet.h>
@@ -21,19 +22,6 @@ static struct scrip_journal journal;
 static enum scrip_purse_operation operation;
 static uint64_t lines_before;
 static unsigned apdus;
-
-static uint8_t next_byte(void)
-{
-    struct scrip_bytes head;
-    return scrip_bytes_take(&script, 1, &head) == SCRIP_OK ? head.at[0] : 0;
-}
-
-static void must(bool what)
-{
-    if (!what) {
-        abort();
-    }
-}
 
 static bool writes_keys(void)
 {
@@ -59,15 +47,15 @@ static void judge(struct scrip_bytes capdu)
 /* A block that may well be a copy of the value. */
 static void likely_block(uint8_t block[16])
 {
-    const int32_t value = (int32_t)next_byte() * 10;
+    const int32_t value = (int32_t)next_u8(&script) * 10;
     if (purse.kind == SCRIP_STORAGE_BCD) {
         must(scrip_bcd_block_put(value, block) == SCRIP_OK);
     } else {
         scrip_classic_value_put(value, 4, block);
     }
-    const uint8_t damage = next_byte();
+    const uint8_t damage = next_u8(&script);
     if ((damage & 0x80) != 0) {
-        block[damage & 15] ^= (uint8_t)(next_byte() | 1);
+        block[damage & 15] ^= (uint8_t)(next_u8(&script) | 1);
     }
 }
 
@@ -78,7 +66,7 @@ static enum scrip_status answer(struct scrip_link *link, struct scrip_bytes capd
     struct scrip_bytes part;
     (void)link;
     judge(capdu);
-    const uint8_t how = next_byte();
+    const uint8_t how = next_u8(&script);
     switch (how & 15) {
     case 1:
         return SCRIP_E_TORN;
@@ -87,10 +75,11 @@ static enum scrip_status answer(struct scrip_link *link, struct scrip_bytes capd
     case 3:
         return SCRIP_E_LINK;
     case 4:
-        return scrip_bytes_take(&script, next_byte(), &part) == SCRIP_OK ? scrip_buf_add_bytes(rapdu, part) : SCRIP_OK;
+        return scrip_bytes_take(&script, next_u8(&script), &part) == SCRIP_OK ? scrip_buf_add_bytes(rapdu, part)
+                                                                              : SCRIP_OK;
     case 5:
     case 6:
-        return scrip_buf_add_be(rapdu, words[next_byte() & 7], 2);
+        return scrip_buf_add_be(rapdu, words[next_u8(&script) & 7], 2);
     default:
         if (capdu.at[1] == 0xB0) {
             likely_block(block);
@@ -106,7 +95,7 @@ static enum scrip_status get_key(void *ctx, enum scrip_purse_role role, struct s
 {
     (void)ctx;
     memset(out, (int)role + (int)m.len, 16);
-    return next_byte() == 0xEE ? SCRIP_E_KEY : SCRIP_OK;
+    return next_u8(&script) == 0xEE ? SCRIP_E_KEY : SCRIP_OK;
 }
 
 static void check_result(const struct scrip_purse_job *job)
@@ -134,9 +123,9 @@ static void visit(void)
                                           .next_keys = {NULL, get_key},
                                           .journal = &journal,
                                           .amount = AMOUNT,
-                                          .reference = 1U + next_byte() % 4};
-    operation = (enum scrip_purse_operation)(next_byte() % SCRIP_PURSE_OPERATIONS);
-    request.card.uid_len = (uint8_t)(next_byte() % 11);
+                                          .reference = 1U + next_u8(&script) % 4};
+    operation = (enum scrip_purse_operation)(next_u8(&script) % SCRIP_PURSE_OPERATIONS);
+    request.card.uid_len = (uint8_t)(next_u8(&script) % 11);
     memset(request.card.uid, 4, sizeof request.card.uid);
     memset(request.copies, 0, sizeof request.copies);
     lines_before = journal.last;
@@ -151,7 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const names[] = {"classic", "bcd", "bcd+hardened", "classic+sector=33"};
     static const uint8_t terminal[4] = {'F', 'U', 'Z', 'Z'};
     script = scrip_bytes(data, size);
-    must(scrip_storage_purse_make(names[next_byte() & 3], &purse) == SCRIP_OK);
+    must(scrip_storage_purse_make(names[next_u8(&script) & 3], &purse) == SCRIP_OK);
     must(scrip_nv_memory_init(&memory, SCRIP_JOURNAL_PAGES(LINES)) == SCRIP_OK);
     nv = scrip_nv_memory(&memory);
     must(scrip_journal_format(&nv, terminal) == SCRIP_OK && scrip_journal_open(&journal, &nv) == SCRIP_OK);
