@@ -461,19 +461,54 @@ static int run_command(struct tool *tool, int argc, char **argv)
     return code;
 }
 
+static bool is_group(const char *word)
+{
+    const size_t len = strlen(word);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strncmp(COMMANDS[i]->name, word, len) == 0 && COMMANDS[i]->name[len] == ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* With --json a command line that names no command is answered by an object as well. */
+static int no_command(FILE *out, bool json, const char *message)
+{
+    if (json) {
+        json_t *object = json_pack("{s:{s:s, s:s}, s:b}", "error", "layer", "usage", "message", message, "ok", 0);
+        json_dumpf(object, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        fputc('\n', out);
+        json_decref(object);
+    }
+    return TOOL_USAGE;
+}
+
+/* Lists for who asks for help or stops half way ("card"); an error for what is no command. */
 static int without_command(int argc, char **argv, FILE *out, FILE *err)
 {
-    const char *word = argc > 1 ? argv[1] : NULL;
-    const bool help = argc > 1 && strcmp(argv[argc - 1], "--help") == 0;
-    if (word == NULL || strcmp(word, "--help") == 0 || strcmp(word, "help") == 0) {
-        tool_help_list(word == NULL ? err : out, NULL);
-        return word == NULL ? TOOL_USAGE : TOOL_OK;
+    const char *word[2] = {NULL, NULL};
+    char message[200];
+    size_t words = 0;
+    bool help = false, json = false;
+    for (int i = 1; i < argc; i++) {
+        const bool asks = strcmp(argv[i], "--help") == 0 || (i == 1 && strcmp(argv[i], "help") == 0);
+        const bool wants = strcmp(argv[i], "--json") == 0;
+        help = help || asks;
+        json = json || wants;
+        if (!asks && !wants && words < 2) {
+            word[words++] = argv[i];
+        }
     }
-    if (tool_help_list(help ? out : err, word) > 0) {
-        return help ? TOOL_OK : TOOL_USAGE;
+    const bool group = words > 0 && is_group(word[0]);
+    if (words == 0 || (words == 1 && group)) {
+        tool_help_list(help ? out : err, word[0]);
+        return help ? TOOL_OK : no_command(out, json, "a command is missing");
     }
-    fprintf(err, "scrip: there is no command '%s'\n  see: scrip --help\n", word);
-    return TOOL_USAGE;
+    snprintf(message, sizeof message, "there is no command '%.80s%s%.80s'", word[0], group ? " " : "",
+             group ? word[1] : "");
+    fprintf(err, "scrip: %s\n  see: scrip %s%s--help\n", message, group ? word[0] : "", group ? " " : "");
+    return no_command(out, json, message);
 }
 
 int tool_main(int argc, char **argv, FILE *out, FILE *err)
@@ -484,7 +519,7 @@ int tool_main(int argc, char **argv, FILE *out, FILE *err)
         tool_help_command(out, find_command(argc - 2, argv + 2, &words));
         return TOOL_OK;
     }
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         argv[1] = version;
     }
     const struct tool_command *command = argc > 1 ? find_command(argc - 1, argv + 1, &words) : NULL;

@@ -135,11 +135,35 @@ static void help_is_found_in_every_way_people_ask_for_it(void **state)
         assert_int_equal(help.code, TOOL_OK);
         assert_non_null(strstr(help.out, "usage: scrip card new"));
     }
-    static const char *const lists[] = {"--help", "help", "help card"};
+    static const char *const lists[] = {"--help", "help", "help card", "card --help"};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         scrip(&help, lists[i]);
         assert_int_equal(help.code, TOOL_OK);
         assert_non_null(strstr(help.out, "card new"));
+        assert_true((strstr(help.out, "topup") == NULL) == (strstr(lists[i], "card") != NULL));
+    }
+}
+
+static void what_is_no_command_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words, *named, *see;
+    } rows[] = {
+        {"carb", "'carb'", "see: scrip --help"},
+        {"carb new", "'carb'", "see: scrip --help"},
+        {"card nothing", "'card nothing'", "see: scrip card --help"},
+        {"card nothing --help", "'card nothing'", "see: scrip card --help"},
+        {"help carb", "'carb'", "see: scrip --help"},
+        {"help card nothing", "'card nothing'", "see: scrip card --help"},
+        {"--nothing", "'--nothing'", "see: scrip --help"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        scrip(&help, rows[i].words);
+        assert_int_equal(help.code, TOOL_USAGE);
+        assert_non_null(strstr(help.err, rows[i].named));
+        assert_non_null(strstr(help.err, rows[i].see));
+        assert_string_equal(help.out, "");
     }
 }
 
@@ -152,6 +176,11 @@ static void json_is_one_object_also_when_it_fails(void **state)
     } rows[] = {
         {"version --json", TOOL_OK},
         {"--version", TOOL_OK},
+        {"--version --json", TOOL_OK},
+        {"--json", TOOL_USAGE},
+        {"carb --json", TOOL_USAGE},
+        {"card --json", TOOL_USAGE},
+        {"card nothing --json", TOOL_USAGE},
         {"card show /nowhere/at/all.card --json", TOOL_FAILED},
         {"keys list --keys /nowhere/at/all.keys --passphrase-file /dev/null --json", TOOL_FAILED},
         {"card exchange --json", TOOL_USAGE},
@@ -189,6 +218,7 @@ int main(void)
         cmocka_unit_test(every_command_says_what_it_is_for),
         cmocka_unit_test(wrong_usage_exits_2_and_points_to_help),
         cmocka_unit_test(help_is_found_in_every_way_people_ask_for_it),
+        cmocka_unit_test(what_is_no_command_is_named),
         cmocka_unit_test(json_is_one_object_also_when_it_fails),
         cmocka_unit_test(an_option_may_be_written_with_an_equals_sign),
     };
