@@ -83,8 +83,7 @@ static uint8_t parse_names(struct scrip_bytes params, struct app_page *is)
     if (params.len > 0) {
         memcpy(is->name, params.at, params.len);
     }
-    const uint16_t number = scrip_get_le16(is->fid);
-    return number == 0 || number == 0x3F00 || number == 0x3FFF || number == 0xFFFF ? DF_PARAMETER_ERROR : DF_OK;
+    return fid_allowed(scrip_get_le16(is->fid)) ? DF_OK : DF_PARAMETER_ERROR;
 }
 
 /* AID KS1 KS2 [KS3 [..]] [FID [name]] */

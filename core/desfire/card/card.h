@@ -70,6 +70,9 @@ void card_check_timer(struct scrip_desfire_card *card);
 struct scrip_apdu;
 uint16_t iso_answer(struct scrip_desfire_card *card, const struct scrip_apdu *apdu, struct scrip_buf *out);
 
+/* Is this the DF name that every card has? */
+bool iso_names_card(struct scrip_bytes name);
+
 /* ---- auth.c ---- */
 
 /* The second half of an authentication. */
@@ -209,6 +212,14 @@ bool delegation_proved(struct scrip_desfire_card *card, uint8_t code, struct scr
 
 /* Lay out the fixed application of a MIFARE DESFire Light. @return false: the storage is too small for it */
 bool light_make(struct scrip_desfire_card *card);
+
+/* SetConfiguration options 06, 08 and 09 of Light: names and limits of what cannot be created anew. An entry of option
+ * 08 is FileNo NewFileNo FID[2]; all entries take effect at once, so that two files may change places. */
+#define LIGHT_RENAME_LEN 4U
+#define LIGHT_RENAMES    7U /* six files and the application */
+uint8_t light_rename_application(struct scrip_desfire_card *card, struct command *cmd, struct picc_page *is);
+uint8_t light_rename_files(struct scrip_desfire_card *card, struct command *cmd, struct picc_page *is);
+uint8_t light_set_value_file(struct scrip_desfire_card *card, struct command *cmd, struct picc_page *is);
 
 /* ---- apps.c ---- */
 

@@ -124,28 +124,6 @@ static uint8_t set_name(struct scrip_desfire_card *card, struct command *cmd, st
     return DF_OK;
 }
 
-/* Light: FileNo Lower[4] Upper[4] Value[4] Flags[1] of a value file. */
-static uint8_t set_value_file(struct scrip_desfire_card *card, struct command *cmd, struct picc_page *is)
-{
-    struct file file;
-    const uint8_t *at = cmd->data.at;
-    (void)is;
-
-    if (!file_find(card, &cmd->app, at[0], &file)) {
-        return DF_FILE_NOT_FOUND;
-    }
-    const int32_t value = scrip_get_le32s(at + 9);
-    if (file.is.type != FILE_VALUE || scrip_get_le32s(at + 1) > value || value > scrip_get_le32s(at + 5) ||
-        at[13] > (VALUE_LIMITED_CREDIT | VALUE_FREE_GET)) {
-        return DF_PARAMETER_ERROR;
-    }
-    memcpy(file.is.as.value.lower, at + 1, 12); /* lower, upper, value */
-    scrip_put_le32(file.is.as.value.limited, 0);
-    file.is.as.value.flags = at[13];
-    file_store(card, &file);
-    return DF_OK;
-}
-
 static uint8_t set_fail_counter(struct scrip_desfire_card *card, struct command *cmd, struct picc_page *is)
 {
     (void)card;
@@ -176,18 +154,21 @@ static const struct config_option {
     uint8_t number;
     uint8_t generations;
     uint8_t len_min, len_max;
+    bool once; /* a second time it is refused */
     uint8_t (*set)(struct scrip_desfire_card *card, struct command *cmd, struct picc_page *is);
 } config_options[] = {
-    {0x00, EV1 | EV2 | EV3 | LIGHT, 1, 1, set_flags},
-    {0x01, EV1 | EV2 | EV3, 25, 25, set_default_key},
-    {CONFIG_ATS, EV1 | EV2 | EV3 | LIGHT, 2, 20, set_ats},
-    {0x03, EV2 | EV3 | LIGHT, 2, 2, set_sak},
-    {0x04, EV2 | EV3 | LIGHT, 2, 2, set_messaging},
-    {0x05, EV2 | EV3 | LIGHT, 10, 10, set_capabilities},
-    {0x06, EV2 | EV3 | LIGHT, 1, 16, set_name},
-    {0x09, LIGHT, 14, 14, set_value_file},
-    {0x0A, EV2 | EV3 | LIGHT, 5, 5, set_fail_counter},
-    {0x0B, EV2 | EV3 | LIGHT, 1, 1, set_back_modulation},
+    {0x00, EV1 | EV2 | EV3 | LIGHT, 1, 1, false, set_flags},
+    {0x01, EV1 | EV2 | EV3, 25, 25, false, set_default_key},
+    {CONFIG_ATS, EV1 | EV2 | EV3 | LIGHT, 2, 20, false, set_ats},
+    {0x03, EV2 | EV3 | LIGHT, 2, 2, false, set_sak},
+    {0x04, EV2 | EV3 | LIGHT, 2, 2, false, set_messaging},
+    {0x05, EV2 | EV3 | LIGHT, 10, 10, false, set_capabilities},
+    {0x06, EV2 | EV3, 1, NAME_MAX, false, set_name},
+    {0x06, LIGHT, 1, NAME_MAX, true, light_rename_application},
+    {0x08, LIGHT, LIGHT_RENAME_LEN, LIGHT_RENAMES *LIGHT_RENAME_LEN, true, light_rename_files},
+    {0x09, LIGHT, 14, 14, true, light_set_value_file},
+    {0x0A, EV2 | EV3 | LIGHT, 5, 5, false, set_fail_counter},
+    {0x0B, EV2 | EV3 | LIGHT, 1, 1, false, set_back_modulation},
 };
 
 static const struct config_option *option_of(const struct scrip_desfire_card *card, uint8_t number)
@@ -215,6 +196,12 @@ uint8_t desfire_set_configuration(struct scrip_desfire_card *card, struct comman
         return DF_AUTHENTICATION_ERROR;
     }
     picc_load(card, &picc);
+    const uint16_t bit = (uint16_t)(option->once ? 1U << option->number : 0U);
+    const uint16_t taken = scrip_get_le16(picc.once);
+    if ((taken & bit) != 0) {
+        return DF_PERMISSION_DENIED;
+    }
+    scrip_put_le16(picc.once, taken | bit);
     const uint8_t status = option->set(card, cmd, &picc);
     if (status == DF_OK) {
         picc_store(card, &picc);

@@ -34,11 +34,6 @@ static uint8_t allowed_options(const struct scrip_desfire_card *card, uint8_t ty
     return bits;
 }
 
-static bool fid_allowed(uint16_t fid)
-{
-    return fid != 0 && fid != 0x3F00 && fid != 0x3FFF && fid != 0xFFFF;
-}
-
 /* FileNo [FID] FileOption AccessRights: what all files begin with. `rest` receives what follows. */
 static uint8_t parse_common(struct scrip_desfire_card *card, const struct command *cmd, uint8_t type, bool with_fid,
                             struct file *file, struct scrip_bytes *rest)

@@ -176,6 +176,11 @@ bool file_find(struct scrip_desfire_card *card, const struct app *app, uint8_t n
     return file->page != 0;
 }
 
+bool fid_allowed(uint16_t fid)
+{
+    return fid != 0 && fid != 0x3F00 && fid != 0x3FFF && fid != 0xFFFF;
+}
+
 bool file_find_fid(struct scrip_desfire_card *card, const struct app *app, uint16_t fid, struct file *file)
 {
     for (uint8_t number = 0; number < SCRIP_DESFIRE_FILES; number++) {

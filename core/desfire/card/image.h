@@ -41,7 +41,8 @@ struct picc_page {
     uint8_t default_key[25];
     uint8_t first_app[2]; /* chain of applications in order of creation */
     uint8_t used[2];      /* blocks of 32 bytes handed out */
-    uint8_t reserved[16];
+    uint8_t once[2];      /* bit n: option n, which a card takes once, was taken */
+    uint8_t reserved[14];
 };
 
 /* PAGE_PICC_TEXT */
@@ -194,6 +195,9 @@ bool app_find(struct scrip_desfire_card *card, const uint8_t aid[3], struct app 
 
 /* Find a file of an application. @return false: not there */
 bool file_find(struct scrip_desfire_card *card, const struct app *app, uint8_t number, struct file *file);
+
+/* May a file or an application have this ISO file id? */
+bool fid_allowed(uint16_t fid);
 
 /* Find a file by its ISO file id. @return false: not there */
 bool file_find_fid(struct scrip_desfire_card *card, const struct app *app, uint16_t fid, struct file *file);

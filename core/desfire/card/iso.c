@@ -18,8 +18,6 @@ enum {
     INTERNAL_AUTHENTICATE = 0x88
 };
 
-static const uint8_t mf_name[] = {0xD2, 0x76, 0x00, 0x00, 0x85, 0x01, 0x00};
-
 typedef uint16_t iso_function(struct scrip_desfire_card *card, const struct scrip_apdu *apdu, struct scrip_buf *out);
 
 /* What the native refusals are called here. */
@@ -42,6 +40,12 @@ static uint16_t word_of(uint8_t status)
 }
 
 /* ---- SELECT ---- */
+
+bool iso_names_card(struct scrip_bytes name)
+{
+    static const uint8_t mf_name[] = {0xD2, 0x76, 0x00, 0x00, 0x85, 0x01, 0x00};
+    return scrip_bytes_equal(name, SCRIP_BYTES_OF(mf_name));
+}
 
 static uint16_t select_df(struct scrip_desfire_card *card, const struct app *app)
 {
@@ -84,8 +88,7 @@ static uint16_t select_name(struct scrip_desfire_card *card, struct scrip_bytes 
     struct picc_text_page text;
 
     picc_text_load(card, &text);
-    if (scrip_bytes_equal(name, SCRIP_BYTES_OF(mf_name)) ||
-        (text.name_len > 0 && scrip_bytes_equal(name, scrip_bytes(text.name, text.name_len)))) {
+    if (iso_names_card(name) || (text.name_len > 0 && scrip_bytes_equal(name, scrip_bytes(text.name, text.name_len)))) {
         return select_mf(card);
     }
     while (name.len > 0 && app_next(card, &app)) {

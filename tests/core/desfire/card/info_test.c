@@ -294,6 +294,103 @@ static void a_light_card_comes_with_its_application(void **state)
     assert_df(frame(b, "3D 00 000000 010000 00"), DF_ILLEGAL_COMMAND);
 }
 
+static void given_light(struct bench *b)
+{
+    assert_int_equal(apdu(b, "00A4000002DF0100"), SCRIP_SW_OK);
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, 0, ZERO_KEY), DF_OK);
+}
+
+static void a_light_application_gets_another_name(void **state)
+{
+    struct bench *b = *state;
+    given_light(b);
+    assert_df(ask(b, CMD_SET_CONFIGURATION, "06 A1A2A3A4A5"), DF_OK);
+    power_cycle(b);
+    assert_int_equal(apdu(b, "00A4040010A00000039656434103F015400000000B00"), SCRIP_SW_NOT_FOUND);
+    assert_int_equal(apdu(b, "00A4040005A1A2A3A4A500"), SCRIP_SW_OK);
+    assert_df(ask(b, CMD_GET_FILE_IDS, ""), DF_OK); /* in the application, not at the card's level */
+    assert_int_equal(apdu(b, "00A4040007D276000085010000"), SCRIP_SW_OK);
+    given_light(b); /* by its file id as before */
+}
+
+static void light_files_change_places(void **state)
+{
+    struct bench *b = *state;
+    given_light(b);
+    assert_df(ask(b, CMD_SET_CONFIGURATION, "0A 01 E803 0A00"), DF_OK);
+    /* 1F and 00 are exchanged, the value file becomes 05, the Transaction MAC file 1E, the application DF02 */
+    assert_df(ask(b, CMD_SET_CONFIGURATION, "08 001F1FEF 1F0000EF 03050000 0F1E0000 FFFF02DF"), DF_OK);
+    power_cycle(b);
+    assert_int_equal(apdu(b, "00A4000002DF0100"), SCRIP_SW_NOT_FOUND);
+    assert_int_equal(apdu(b, "00A4000002DF0200"), SCRIP_SW_OK);
+    assert_df(ask(b, CMD_GET_FILE_IDS, ""), DF_OK);
+    assert_data(b, "00 01 04 05 1E 1F");
+    assert_df(ask(b, CMD_GET_ISO_FILE_IDS, ""), DF_OK);
+    assert_data(b, "00EF 01EF 04EF 1FEF");
+    assert_df(ask(b, CMD_GET_FILE_SETTINGS, "1F"), DF_OK);
+    assert_data(b, "00 03 3012 000100"); /* the big one */
+    assert_df(ask(b, CMD_GET_FILE_SETTINGS, "00"), DF_OK);
+    assert_data(b, "00 00 30E1 200000");
+    assert_int_equal(apdu(b, "00A4020C02EF1F"), SCRIP_SW_OK);
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, 3, ZERO_KEY), DF_OK);
+    assert_df(do_credit(b, 5, 700), DF_OK);
+    assert_df(ask(b, CMD_COMMIT_READER_ID, ZERO_KEY), DF_AUTHENTICATION_ERROR); /* the file is known to the card */
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, 1, ZERO_KEY), DF_OK);
+    assert_df(ask(b, CMD_COMMIT_READER_ID, ZERO_KEY), DF_OK);
+    assert_df(ask(b, CMD_COMMIT_TRANSACTION, "01"), DF_OK);
+    assert_hex(scrip_bytes(b->data, 4), "01000000");
+    assert_int_equal(value_of(b, 5), 0); /* after an error nothing was pending */
+}
+
+/* Proxmark's client, the one public text that says so, marks the three as done once. */
+static void light_takes_names_and_limits_once(void **state)
+{
+    struct bench *b = *state;
+    const struct refusal again[] = {
+        {CMD_SET_CONFIGURATION, "06 010203", DF_PERMISSION_DENIED},
+        {CMD_SET_CONFIGURATION, "08 001100EF", DF_PERMISSION_DENIED},
+        {CMD_SET_CONFIGURATION, "09 0300000000E80300006400000001", DF_PERMISSION_DENIED},
+    };
+    given_light(b);
+    for (size_t i = 0; i < 3; i++) {
+        assert_df(ask(b, again[i].cmd, again[i].params), DF_OK);
+    }
+    check_refusals(b, given_light, again, 3);
+    power_cycle(b);
+    check_refusals(b, given_light, again, 3);
+}
+
+static void refusals_of_light_renaming(void **state)
+{
+    struct bench *b = *state;
+    const struct refusal rows[] = {
+        {CMD_SET_CONFIGURATION, "06 D2760000850100", DF_DUPLICATE_ERROR}, /* the card's own */
+        {CMD_SET_CONFIGURATION, "06 0102030405060708090A0B0C0D0E0F1011", DF_LENGTH_ERROR},
+        {CMD_SET_CONFIGURATION, "08 0011EF", DF_LENGTH_ERROR},
+        {CMD_SET_CONFIGURATION, "08 001100EF 00", DF_LENGTH_ERROR},
+        {CMD_SET_CONFIGURATION, "08 021100EF", DF_FILE_NOT_FOUND},
+        {CMD_SET_CONFIGURATION, "08 001100EF 001202EF", DF_FILE_NOT_FOUND}, /* twice */
+        {CMD_SET_CONFIGURATION, "08 002000EF", DF_PARAMETER_ERROR},         /* no such number */
+        {CMD_SET_CONFIGURATION, "08 00110000", DF_PARAMETER_ERROR},
+        {CMD_SET_CONFIGURATION, "08 0011003F", DF_PARAMETER_ERROR},
+        {CMD_SET_CONFIGURATION, "08 031100EF", DF_PARAMETER_ERROR}, /* value files have no id */
+        {CMD_SET_CONFIGURATION, "08 FF1102DF", DF_PARAMETER_ERROR},
+        {CMD_SET_CONFIGURATION, "08 FFFFFFFF", DF_PARAMETER_ERROR},
+        {CMD_SET_CONFIGURATION, "08 000400EF", DF_DUPLICATE_ERROR}, /* file 04 is still there */
+        {CMD_SET_CONFIGURATION, "08 001104EF", DF_DUPLICATE_ERROR}, /* so is its id */
+        {CMD_SET_CONFIGURATION, "08 001111EF 041111EF", DF_DUPLICATE_ERROR},
+    };
+    check_refusals(b, given_light, rows, sizeof rows / sizeof rows[0]);
+    assert_int_equal(apdu(b, "00A4000002DF0100"), SCRIP_SW_OK);
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, 1, ZERO_KEY), DF_OK);
+    assert_df(ask(b, CMD_SET_CONFIGURATION, "08 001100EF"), DF_AUTHENTICATION_ERROR);
+    assert_int_equal(apdu(b, "00A4000002DF0100"), SCRIP_SW_OK);
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, 3, ZERO_KEY), DF_OK);
+    assert_df(do_credit(b, 3, 5), DF_OK);
+    assert_df(authenticate_again(b, 0, ZERO_KEY), DF_OK); /* the transaction goes on */
+    assert_df(ask(b, CMD_SET_CONFIGURATION, "08 001100EF"), DF_PERMISSION_DENIED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +408,10 @@ int main(void)
         EV3_TEST(the_proximity_check_proves_both_sides),
         EV2_TEST(the_proximity_check_has_its_order),
         LIGHT_TEST(a_light_card_comes_with_its_application),
+        LIGHT_TEST(a_light_application_gets_another_name),
+        LIGHT_TEST(light_files_change_places),
+        LIGHT_TEST(light_takes_names_and_limits_once),
+        LIGHT_TEST(refusals_of_light_renaming),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

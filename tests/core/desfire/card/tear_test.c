@@ -52,6 +52,29 @@ static void look_at_file(struct bench *b, struct view *view, uint8_t no)
     }
 }
 
+/* A Light card: by which names and ids its application and files are found. */
+static void look_at_light(struct bench *b, struct view *view)
+{
+    static const char *const selections[] = {
+        "00A4040010A00000039656434103F015400000000B00",
+        "00A404000301020300",
+        "00A4000002DF0200",
+        "00A4000002DF0100",
+    };
+    bool found = false;
+    for (size_t i = 0; i < sizeof selections / sizeof selections[0]; i++) {
+        const bool here = apdu(b, selections[i]) == SCRIP_SW_OK;
+        found = found || here;
+        view->at[view->len++] = here;
+    }
+    assert_true(found);
+    look(b, view, CMD_GET_FILE_IDS, scrip_bytes(NULL, 0));
+    look(b, view, CMD_GET_ISO_FILE_IDS, scrip_bytes(NULL, 0));
+    for (uint8_t no = 0; no < SCRIP_DESFIRE_FILES; no++) {
+        look(b, view, CMD_GET_FILE_SETTINGS, scrip_bytes(&no, 1));
+    }
+}
+
 /* Power on, and see everything. Files are free to read, so no key is needed; keys show by their versions. */
 static void view_card(struct bench *b, struct view *view)
 {
@@ -66,7 +89,9 @@ static void view_card(struct bench *b, struct view *view)
     look(b, view, CMD_GET_VERSION, scrip_bytes(NULL, 0));
     b->len = scrip_desfire_card_ats(&b->card, b->data);
     add_answer(b, view, DF_OK);
-    if (ask(b, CMD_SELECT_APPLICATION, AID) == DF_OK) {
+    if (b->card.identity.generation == SCRIP_DESFIRE_LIGHT) {
+        look_at_light(b, view);
+    } else if (ask(b, CMD_SELECT_APPLICATION, AID) == DF_OK) {
         look(b, view, CMD_GET_KEY_SETTINGS, scrip_bytes(NULL, 0));
         for (uint8_t key = 0; key < 5; key++) {
             look(b, view, CMD_GET_KEY_VERSION, scrip_bytes(&key, 1));
@@ -92,7 +117,13 @@ struct change {
     const char *name;
     void (*given)(struct bench *b);
     void (*act)(struct bench *b);
+    bool light; /* on a Light card, else on an EV3 */
 };
+
+static enum scrip_desfire_generation product_of(const struct change *change)
+{
+    return change->light ? SCRIP_DESFIRE_LIGHT : SCRIP_DESFIRE_EV3;
+}
 
 /* Select and authenticate with the application's master key. */
 static void in_app(struct bench *b)
@@ -169,6 +200,12 @@ static void given_delegation(struct bench *b)
     assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, PICC_KEY_DAM_AUTH, ZERO_KEY), DF_OK);
 }
 
+static void given_light_login(struct bench *b)
+{
+    assert_int_equal(apdu(b, "00A4000002DF0100"), SCRIP_SW_OK);
+    assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, 0, ZERO_KEY), DF_OK);
+}
+
 /* One command whose answer may be missing; the host loses nothing by it. */
 static void try(struct bench *b, uint8_t cmd, const char *params)
 {
@@ -202,6 +239,10 @@ DO(change_settings, CMD_CHANGE_FILE_SETTINGS, "03 80 11E1 01 22E2")
 DO(change_key_settings, CMD_CHANGE_KEY_SETTINGS, "0B")
 DO(set_random_id, CMD_SET_CONFIGURATION, "00 02")
 DO(set_ats, CMD_SET_CONFIGURATION, "02 06 78 77 71 02 80")
+
+DO(rename_application, CMD_SET_CONFIGURATION, "06 010203")
+DO(rename_files, CMD_SET_CONFIGURATION, "08 001F1FEF 1F0000EF 03050000 0F1E0000 FFFF02DF")
+DO(limit_light_value, CMD_SET_CONFIGURATION, "09 0300000000E80300006400000001")
 
 DO(initialize_key_set, CMD_INITIALIZE_KEY_SET, "01 02")
 DO(finalize_key_set, CMD_FINALIZE_KEY_SET, "01 05")
@@ -264,32 +305,35 @@ static void wrong_authentication(struct bench *b)
 }
 
 static const struct change changes[] = {
-    {"create application", given_nothing, create_application},
-    {"delete application", given_files_at_picc, delete_application},
-    {"format", given_files_at_picc, format},
-    {"create standard file", given_files_and_login, create_std},
-    {"create backup file", given_files_and_login, create_backup},
-    {"create value file", given_files_and_login, create_value},
-    {"create linear file", given_files_and_login, create_linear},
-    {"create cyclic file", given_files_and_login, create_cyclic},
-    {"delete standard file", given_files_and_login, delete_std},
-    {"delete Transaction MAC file", given_files_and_login, delete_tmac},
-    {"write standard file", given_files_and_login, write_std},
-    {"change file settings", given_files_and_login, change_settings},
-    {"change key settings", given_files_and_login, change_key_settings},
-    {"change another key", given_files_and_login, change_other_key},
-    {"change own key", given_files_and_login, change_own_key},
-    {"initialize key set", given_key_set, initialize_key_set},
-    {"change key of a set", given_key_set, change_key_of_set},
-    {"finalize key set", given_key_set, finalize_key_set},
-    {"roll key set", given_finalized_key_set, roll_key_set},
-    {"create delegated application", given_delegation, create_delegated},
-    {"change PICC key", given_at_picc, change_picc_key},
-    {"random id", given_at_picc, set_random_id},
-    {"ATS", given_at_picc, set_ats},
-    {"whole transaction", given_files_and_login, whole_transaction},
-    {"clearing transaction", given_files_and_login, clear_transaction},
-    {"failed authentication", given_files_and_login, wrong_authentication},
+    {"create application", given_nothing, create_application, false},
+    {"delete application", given_files_at_picc, delete_application, false},
+    {"format", given_files_at_picc, format, false},
+    {"create standard file", given_files_and_login, create_std, false},
+    {"create backup file", given_files_and_login, create_backup, false},
+    {"create value file", given_files_and_login, create_value, false},
+    {"create linear file", given_files_and_login, create_linear, false},
+    {"create cyclic file", given_files_and_login, create_cyclic, false},
+    {"delete standard file", given_files_and_login, delete_std, false},
+    {"delete Transaction MAC file", given_files_and_login, delete_tmac, false},
+    {"write standard file", given_files_and_login, write_std, false},
+    {"change file settings", given_files_and_login, change_settings, false},
+    {"change key settings", given_files_and_login, change_key_settings, false},
+    {"change another key", given_files_and_login, change_other_key, false},
+    {"change own key", given_files_and_login, change_own_key, false},
+    {"initialize key set", given_key_set, initialize_key_set, false},
+    {"change key of a set", given_key_set, change_key_of_set, false},
+    {"finalize key set", given_key_set, finalize_key_set, false},
+    {"roll key set", given_finalized_key_set, roll_key_set, false},
+    {"create delegated application", given_delegation, create_delegated, false},
+    {"change PICC key", given_at_picc, change_picc_key, false},
+    {"random id", given_at_picc, set_random_id, false},
+    {"ATS", given_at_picc, set_ats, false},
+    {"whole transaction", given_files_and_login, whole_transaction, false},
+    {"clearing transaction", given_files_and_login, clear_transaction, false},
+    {"failed authentication", given_files_and_login, wrong_authentication, false},
+    {"Light: application", given_light_login, rename_application, true},
+    {"Light: files", given_light_login, rename_files, true},
+    {"Light: value file", given_light_login, limit_light_value, true},
 };
 
 #define CHANGE_COUNT (sizeof changes / sizeof changes[0])
@@ -299,7 +343,7 @@ static const struct change changes[] = {
 /* A card on which the change is due. */
 static struct bench *prepared(const struct change *change)
 {
-    struct bench *b = bench_new(SCRIP_DESFIRE_EV3);
+    struct bench *b = bench_new(product_of(change));
     change->given(b);
     return b;
 }
@@ -308,7 +352,7 @@ static struct bench *prepared(const struct change *change)
  * @return whether it did fail */
 static bool repair_torn(const struct bench *image, uint64_t cut, enum scrip_tear how, struct view *view)
 {
-    struct bench *b = bench_new(SCRIP_DESFIRE_EV3);
+    struct bench *b = bench_new((enum scrip_desfire_generation)image->card.identity.generation);
     bool torn = false;
 
     memcpy(b->memory.at, image->memory.at, (size_t)image->memory.pages * SCRIP_NV_PAGE);
@@ -326,6 +370,12 @@ static bool repair_torn(const struct bench *image, uint64_t cut, enum scrip_tear
 static void still_works(struct bench *b)
 {
     power_cycle(b);
+    if (b->card.identity.generation == SCRIP_DESFIRE_LIGHT) {
+        assert_true(apdu(b, "00A4000002DF0100") == SCRIP_SW_OK || apdu(b, "00A4000002DF0200") == SCRIP_SW_OK);
+        assert_df(authenticate(b, SCRIP_DESFIRE_SM_EV2, 0, ZERO_KEY), DF_OK);
+        assert_df(ask(b, CMD_SET_CONFIGURATION, "0A 01 2000 0500"), DF_OK);
+        return;
+    }
     assert_df(ask(b, CMD_CREATE_APPLICATION, "123456 0F 81"), DF_OK);
     assert_df(ask(b, CMD_SELECT_APPLICATION, "123456"), DF_OK);
     b->comm = SCRIP_DESFIRE_PLAIN;
