@@ -105,39 +105,52 @@ void value_commit(struct scrip_desfire_card *card, struct file *file, const stru
     file_store(card, file);
 }
 
-/* EV3: take over value and limited credit of another value file, as one pending change of the target. */
-uint8_t desfire_restore_transfer(struct scrip_desfire_card *card, struct command *cmd, struct reply *reply)
+/* A value file named by a command: `app` becomes the application of the pair that it is in. */
+static uint8_t transfer_file(struct scrip_desfire_card *card, struct app *app, uint8_t number, unsigned rights,
+                             struct file *file)
 {
-    struct file target;
-    struct file source;
     uint8_t comm;
-    (void)reply;
 
-    if (!file_find(card, &cmd->app, cmd->data.at[0], &target) ||
-        !file_find(card, &cmd->app, cmd->data.at[1], &source)) {
+    if (!app_meant(card, app, &number) || !file_find(card, app, number, file)) {
         return DF_FILE_NOT_FOUND;
     }
-    if (target.is.type != FILE_VALUE || source.is.type != FILE_VALUE || target.page == source.page) {
+    const bool kept_apart = file->side != 0 && scrip_get_le16(app->is.tmac) != 0; /* its MAC cannot be kept */
+    if (kept_apart || file->is.type != FILE_VALUE) {
         return DF_PERMISSION_DENIED;
     }
-    uint8_t status = access_decide(card, &target, RIGHT_READ_WRITE, &comm);
+    const uint8_t status = access_decide(card, file, rights, &comm);
+    return status == DF_OK && access_tmc_exhausted(card, app) ? DF_PERMISSION_DENIED : status;
+}
+
+/* EV3: take over the value of another value file, as the pending change of the target. */
+uint8_t desfire_restore_transfer(struct scrip_desfire_card *card, struct command *cmd, struct reply *reply)
+{
+    struct app of_target = cmd->app;
+    struct app of_source = cmd->app;
+    struct file target;
+    struct file source;
+    (void)reply;
+
+    uint8_t status = transfer_file(card, &of_target, cmd->data.at[0], RIGHT_READ_WRITE, &target);
     if (status == DF_OK) {
-        status = access_decide(card, &source, RIGHT_READ | RIGHT_WRITE | RIGHT_READ_WRITE, &comm);
+        status = transfer_file(card, &of_source, cmd->data.at[1], RIGHT_READ | RIGHT_WRITE | RIGHT_READ_WRITE, &source);
     }
     if (status != DF_OK) {
         return status;
     }
     const int32_t value = committed(&source);
+    if (target.page == source.page) {
+        return DF_PERMISSION_DENIED;
+    }
     if (value < scrip_get_le32s(target.is.as.value.lower) || value > scrip_get_le32s(target.is.as.value.upper)) {
         return DF_BOUNDARY_ERROR;
-    }
-    if (access_tmc_exhausted(card, &cmd->app)) {
-        return DF_PERMISSION_DENIED;
     }
     struct scrip_desfire_change *change = transaction_change(card, &target);
     change->kind = CHANGE_VALUE;
     change->value = value;
-    const uint8_t part[3] = {cmd->code, cmd->data.at[0], cmd->data.at[1]};
-    transaction_add(card, &cmd->app, SCRIP_BYTES_OF(part), scrip_bytes(NULL, 0));
+    if (target.side == 0 || source.side == 0) { /* it concerns the application whose MAC is kept */
+        const uint8_t part[3] = {cmd->code, cmd->data.at[0], cmd->data.at[1]};
+        transaction_add(card, &cmd->app, SCRIP_BYTES_OF(part), scrip_bytes(NULL, 0));
+    }
     return DF_OK;
 }

@@ -263,6 +263,42 @@ static void a_pair_of_applications_commits_together(void **state)
     assert_df(frame(b, "71 81 00"), DF_NO_SUCH_KEY);
 }
 
+static void a_value_is_carried_from_one_application_of_a_pair_to_the_other(void **state)
+{
+    struct bench *b = *state;
+    static const char *const aids[] = {"010000", "020000"};
+    for (size_t i = 0; i < 2; i++) {
+        char params[64];
+        (void)snprintf(params, sizeof params, "%s0F82", aids[i]);
+        assert_df(ask(b, CMD_CREATE_APPLICATION, params), DF_OK);
+        assert_df(ask(b, CMD_SELECT_APPLICATION, aids[i]), DF_OK);
+        (void)snprintf(params, sizeof params, "03 00 EEEE 00000000 E8030000 %02X000000 00", (unsigned)i + 7);
+        assert_df(ask(b, CMD_CREATE_VALUE_FILE, params), DF_OK);
+        assert_df(ask(b, CMD_SELECT_APPLICATION, "000000"), DF_OK);
+    }
+    assert_df(ask(b, CMD_SELECT_APPLICATION, "010000 020000"), DF_OK);
+    assert_df(ask(b, CMD_RESTORE_TRANSFER, "03 83"), DF_OK);
+    assert_df(do_commit(b), DF_OK);
+    assert_int_equal(value_of(b, 3), 8);
+    assert_int_equal(value_of(b, 0x83), 8);
+    assert_df(do_credit(b, 3, 5), DF_OK);
+    assert_df(do_commit(b), DF_OK);
+    assert_df(ask(b, CMD_RESTORE_TRANSFER, "83 03"), DF_OK);
+    assert_df(do_commit(b), DF_OK);
+    assert_int_equal(value_of(b, 0x83), 13);
+    assert_df(ask(b, CMD_RESTORE_TRANSFER, "83 83"), DF_PERMISSION_DENIED);
+    assert_df(ask(b, CMD_RESTORE_TRANSFER, "03 84"), DF_FILE_NOT_FOUND);
+    assert_df(ask(b, CMD_SELECT_APPLICATION, "020000"), DF_OK);
+    login(b, 0);
+    assert_df(ask(b, CMD_CREATE_TRANSACTION_MAC_FILE, "0F 01 F01F 02" ZERO_KEY "00"), DF_OK);
+    assert_df(ask(b, CMD_SELECT_APPLICATION, "010000 020000"), DF_OK);
+    assert_df(ask(b, CMD_RESTORE_TRANSFER, "03 83"), DF_PERMISSION_DENIED); /* its MAC could not be kept */
+    assert_df(ask(b, CMD_SELECT_APPLICATION, "020000 010000"), DF_OK);
+    assert_df(ask(b, CMD_RESTORE_TRANSFER, "83 03"), DF_OK); /* here it can */
+    assert_df(ask(b, CMD_COMMIT_TRANSACTION, "01"), DF_OK);
+    assert_hex(scrip_bytes(b->data, 4), "01000000");
+}
+
 /* ---- delegated applications ---- */
 
 static void mact(const char *key_hex, struct scrip_bytes message, uint8_t out[8])
@@ -367,6 +403,7 @@ int main(void)
         EV3_TEST(commands_keep_to_their_level),
         cmocka_unit_test(each_generation_knows_its_commands),
         EV2_TEST(a_pair_of_applications_commits_together),
+        EV3_TEST(a_value_is_carried_from_one_application_of_a_pair_to_the_other),
         EV2_TEST(a_delegated_application_lives_in_its_slot),
         EV3_TEST(a_delegation_that_was_altered_is_refused),
     };
