@@ -331,9 +331,25 @@ enum scrip_status scrip_desfire_select_applications(struct scrip_desfire_term *t
 /** SELECT by DF name (ISO 7816-4), 1..16 bytes. The batch gets 9000 as a good status word. */
 enum scrip_status scrip_desfire_iso_select_df(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                               struct scrip_bytes name);
+/** SELECT an application or the card (3F00) by its ISO file id. */
+enum scrip_status scrip_desfire_iso_select_fid(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                               uint16_t fid);
+/** SELECT a file of the selected application by its ISO file id. Session and transaction go on. */
+enum scrip_status scrip_desfire_iso_select_ef(struct scrip_desfire_term *term, struct scrip_batch *batch, uint16_t fid);
 /** READ BINARY by short file id. */
 enum scrip_status scrip_desfire_iso_read_binary(struct scrip_desfire_term *term, struct scrip_batch *batch, uint8_t sfi,
                                                 uint8_t offset, uint8_t len);
+/** UPDATE BINARY, 1..255 bytes. A backup file waits for CommitTransaction. */
+enum scrip_status scrip_desfire_iso_update_binary(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                                  uint8_t sfi, uint8_t offset, struct scrip_bytes data);
+/** READ RECORDS: record `record` (0 the newest) alone or with all older ones, oldest first. `sfi` 0, here and below:
+ *  the file selected last.
+ *  @param len bytes wanted; 0: whatever there is */
+enum scrip_status scrip_desfire_iso_read_records(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                                 uint8_t sfi, uint8_t record, bool to_the_end, uint8_t len);
+/** APPEND RECORD, 1..255 bytes; waits for CommitTransaction. */
+enum scrip_status scrip_desfire_iso_append_record(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                                  uint8_t sfi, struct scrip_bytes data);
 
 /** What a new application is to be. */
 struct scrip_desfire_application {
@@ -395,6 +411,27 @@ enum scrip_status scrip_desfire_get_card_uid(struct scrip_desfire_term *term, st
 enum scrip_status scrip_desfire_read_signature(struct scrip_desfire_term *term, struct scrip_batch *batch);
 enum scrip_status scrip_desfire_set_configuration(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                                   uint8_t option, struct scrip_bytes data);
+
+/** A file of a MIFARE DESFire Light gets another number and ISO file id, either of which may be the old one.
+ *  `no` and `new_no` SCRIP_DESFIRE_THE_APPLICATION: the application gets another ISO file id. */
+struct scrip_desfire_rename {
+    uint8_t no;
+    uint8_t new_no;
+    uint16_t iso_fid; /**< 0 for value and Transaction MAC files, which have none */
+};
+
+#define SCRIP_DESFIRE_THE_APPLICATION 0xFFU
+#define SCRIP_DESFIRE_RENAMES_MAX     7U
+
+/** SetConfiguration option 08 of Light, all at once: files may change places. A card does it once. The bytes are this
+ *  project's (docs/protocol/desfire.md): a genuine card may want others.
+ *  @return as scrip_desfire_term_ask; SCRIP_E_ARGUMENT: none, or more than SCRIP_DESFIRE_RENAMES_MAX */
+enum scrip_status scrip_desfire_rename_files(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                             const struct scrip_desfire_rename *renames, size_t count);
+/** SetConfiguration option 06: on Light the application's DF name (once), elsewhere another DF name of the card.
+ *  @param name 1..16 bytes @return as scrip_desfire_term_ask; SCRIP_E_ARGUMENT: empty or too long */
+enum scrip_status scrip_desfire_rename_df(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                          struct scrip_bytes name);
 
 /** GetVersion's three frames, in one batch: response 28 or 29 bytes. */
 enum scrip_status scrip_desfire_get_version(struct scrip_desfire_term *term, struct scrip_batch *batch);

@@ -2,6 +2,18 @@
 #include "private.h"
 #include <string.h>
 
+#define DF_NAME_MAX 16U
+#define NO_FCI      0x0CU
+
+/* Instruction codes of ISO/IEC 7816-4. */
+enum {
+    INS_SELECT = 0xA4,
+    INS_READ_BINARY = 0xB0,
+    INS_UPDATE_BINARY = 0xD6,
+    INS_READ_RECORDS = 0xB2,
+    INS_APPEND_RECORD = 0xE2,
+};
+
 static enum scrip_status ask_by_table(struct scrip_desfire_term *term, struct scrip_batch *batch, uint8_t cmd,
                                       const void *params, size_t len)
 {
@@ -113,6 +125,31 @@ enum scrip_status scrip_desfire_set_configuration(struct scrip_desfire_term *ter
     return status;
 }
 
+enum scrip_status scrip_desfire_rename_files(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                             const struct scrip_desfire_rename *renames, size_t count)
+{
+    uint8_t memory[4 * SCRIP_DESFIRE_RENAMES_MAX];
+    struct scrip_buf data = SCRIP_BUF_OF(memory);
+    if (count == 0 || count > SCRIP_DESFIRE_RENAMES_MAX) {
+        return SCRIP_E_ARGUMENT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        SCRIP_TRY(scrip_buf_add_u8(&data, renames[i].no));
+        SCRIP_TRY(scrip_buf_add_u8(&data, renames[i].new_no));
+        SCRIP_TRY(scrip_buf_add_le(&data, renames[i].iso_fid, 2));
+    }
+    return scrip_desfire_set_configuration(term, batch, 8, scrip_buf_bytes(&data));
+}
+
+enum scrip_status scrip_desfire_rename_df(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                          struct scrip_bytes name)
+{
+    if (name.len == 0 || name.len > DF_NAME_MAX) {
+        return SCRIP_E_ARGUMENT;
+    }
+    return scrip_desfire_set_configuration(term, batch, 6, name);
+}
+
 enum scrip_status scrip_desfire_get_delegated_info(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                                    uint16_t slot)
 {
@@ -132,29 +169,77 @@ static enum scrip_status ask_iso(struct scrip_desfire_term *term, struct scrip_b
     return SCRIP_OK;
 }
 
-enum scrip_status scrip_desfire_iso_select_df(struct scrip_desfire_term *term, struct scrip_batch *batch,
-                                              struct scrip_bytes name)
+/* CLA 00 INS P1 P2 Lc data */
+static enum scrip_status ask_iso_data(struct scrip_desfire_term *term, struct scrip_batch *batch, const uint8_t head[3],
+                                      struct scrip_bytes data)
 {
-    uint8_t memory[22];
+    uint8_t memory[5 + 255];
     struct scrip_buf apdu = SCRIP_BUF_OF(memory);
-    if (name.len == 0 || name.len > 16) {
+    if (data.len == 0 || data.len > 255) {
         return SCRIP_E_ARGUMENT;
     }
+    SCRIP_TRY(scrip_buf_add(&apdu, (const uint8_t[]){0, head[0], head[1], head[2], (uint8_t)data.len}, 5));
+    SCRIP_TRY(scrip_buf_add_bytes(&apdu, data));
+    return ask_iso(term, batch, scrip_buf_bytes(&apdu));
+}
+
+/* A directory is selected: the session is over, here as on the card. */
+static enum scrip_status ask_select_df(struct scrip_desfire_term *term, struct scrip_batch *batch, uint8_t how,
+                                       struct scrip_bytes what)
+{
+    const uint8_t head[3] = {INS_SELECT, how, NO_FCI};
     if (scrip_desfire_term_in_session(term) && term->pending_count > 0) {
         return SCRIP_E_WAIT;
     }
-    SCRIP_TRY(scrip_buf_add(&apdu, (const uint8_t[]){0, 0xA4, 4, 0x0C, (uint8_t)name.len}, 5));
-    SCRIP_TRY(scrip_buf_add_bytes(&apdu, name));
-    SCRIP_TRY(ask_iso(term, batch, scrip_buf_bytes(&apdu)));
+    SCRIP_TRY(ask_iso_data(term, batch, head, what));
     scrip_desfire_sm_end(&term->session);
     return SCRIP_OK;
+}
+
+enum scrip_status scrip_desfire_iso_select_df(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                              struct scrip_bytes name)
+{
+    return name.len > DF_NAME_MAX ? SCRIP_E_ARGUMENT : ask_select_df(term, batch, 4, name);
+}
+
+enum scrip_status scrip_desfire_iso_select_fid(struct scrip_desfire_term *term, struct scrip_batch *batch, uint16_t fid)
+{
+    const uint8_t at[2] = {(uint8_t)(fid >> 8), (uint8_t)fid};
+    return ask_select_df(term, batch, 0, SCRIP_BYTES_OF(at));
+}
+
+enum scrip_status scrip_desfire_iso_select_ef(struct scrip_desfire_term *term, struct scrip_batch *batch, uint16_t fid)
+{
+    const uint8_t at[2] = {(uint8_t)(fid >> 8), (uint8_t)fid};
+    return ask_iso_data(term, batch, (const uint8_t[]){INS_SELECT, 2, NO_FCI}, SCRIP_BYTES_OF(at));
 }
 
 enum scrip_status scrip_desfire_iso_read_binary(struct scrip_desfire_term *term, struct scrip_batch *batch, uint8_t sfi,
                                                 uint8_t offset, uint8_t len)
 {
-    const uint8_t apdu[] = {0, 0xB0, (uint8_t)(0x80U | (sfi & 0x1FU)), offset, len};
+    const uint8_t apdu[] = {0, INS_READ_BINARY, (uint8_t)(0x80U | (sfi & 0x1FU)), offset, len};
     return ask_iso(term, batch, SCRIP_BYTES_OF(apdu));
+}
+
+enum scrip_status scrip_desfire_iso_update_binary(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                                  uint8_t sfi, uint8_t offset, struct scrip_bytes data)
+{
+    const uint8_t head[3] = {INS_UPDATE_BINARY, (uint8_t)(0x80U | (sfi & 0x1FU)), offset};
+    return ask_iso_data(term, batch, head, data);
+}
+
+enum scrip_status scrip_desfire_iso_read_records(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                                 uint8_t sfi, uint8_t record, bool to_the_end, uint8_t len)
+{
+    const uint8_t p2 = (uint8_t)((sfi & 0x1FU) << 3 | (to_the_end ? 5U : 4U));
+    const uint8_t apdu[] = {0, INS_READ_RECORDS, record, p2, len};
+    return ask_iso(term, batch, SCRIP_BYTES_OF(apdu));
+}
+
+enum scrip_status scrip_desfire_iso_append_record(struct scrip_desfire_term *term, struct scrip_batch *batch,
+                                                  uint8_t sfi, struct scrip_bytes data)
+{
+    return ask_iso_data(term, batch, (const uint8_t[]){INS_APPEND_RECORD, 0, (uint8_t)((sfi & 0x1FU) << 3)}, data);
 }
 
 /* ---- applications ---- */

@@ -565,6 +565,77 @@ static void iso_clients_select_by_name_and_read(void **state)
     done(h);
 }
 
+/* A virtual card takes what the driver says for "get another name"; a genuine one may not (docs/protocol/desfire.md).
+ */
+static void a_light_card_gets_other_names(void **state)
+{
+    (void)state;
+    struct host *h = &host;
+    const struct scrip_desfire_key zero = a_key(SCRIP_AES128, 0);
+    const struct scrip_desfire_rename places[] = {
+        {0x00, 0x1F, 0xEF1F},
+        {0x1F, 0x00, 0xEF00},
+        {SCRIP_DESFIRE_THE_APPLICATION, SCRIP_DESFIRE_THE_APPLICATION, 0xDF02}};
+    given_card(h, SCRIP_DESFIRE_LIGHT);
+    does(h, scrip_desfire_iso_select_fid(&h->term, &h->batch, 0xDF01));
+    assert_ok(authenticate(h, SCRIP_DESFIRE_SM_EV2, &zero, 0, true));
+    assert_status(scrip_desfire_rename_files(&h->term, &h->batch, places, 0), SCRIP_E_ARGUMENT);
+    assert_status(scrip_desfire_rename_files(&h->term, &h->batch, places, SCRIP_DESFIRE_RENAMES_MAX + 1),
+                  SCRIP_E_ARGUMENT);
+    assert_status(scrip_desfire_rename_df(&h->term, &h->batch, scrip_bytes("seventeen letters", 17)), SCRIP_E_ARGUMENT);
+    does(h, scrip_desfire_rename_files(&h->term, &h->batch, places, 3));
+    does(h, scrip_desfire_rename_df(&h->term, &h->batch, scrip_bytes("gym", 3)));
+    does(h, scrip_desfire_iso_select_fid(&h->term, &h->batch, 0x3F00));
+    does(h, scrip_desfire_iso_select_df(&h->term, &h->batch, scrip_bytes("gym", 3)));
+    does(h, scrip_desfire_iso_select_fid(&h->term, &h->batch, 0xDF02));
+    does(h, scrip_desfire_get_file_settings(&h->term, &h->batch, 0x1F));
+    assert_hex(scrip_buf_bytes(&h->out), "00033012000100");
+    assert_ok(authenticate(h, SCRIP_DESFIRE_SM_EV2, &zero, 0, true));
+    does(h, scrip_desfire_iso_select_ef(&h->term, &h->batch, 0xEF1F));
+    assert_true(scrip_desfire_term_in_session(&h->term));
+    does(h, scrip_desfire_get_card_uid(&h->term, &h->batch)); /* on the card too the session went on */
+    refused(h, scrip_desfire_rename_df(&h->term, &h->batch, scrip_bytes("gym", 3)), 0x919D);
+    done(h);
+}
+
+static void iso_clients_write_and_append(void **state)
+{
+    (void)state;
+    struct host *h = &host;
+    const struct scrip_desfire_rights everybody = {0xE, 0xE, 0xE, 0xE};
+    const struct scrip_desfire_file data = {
+        .no = 1, .has_iso_fid = true, .iso_fid = 0x0101, .size = 16, .rights = {0xE, 0xE, 0xE, 0xE}};
+    const struct scrip_desfire_file log = {.no = 2,
+                                           .type = SCRIP_DESFIRE_FILE_CYCLIC,
+                                           .has_iso_fid = true,
+                                           .iso_fid = 0x0102,
+                                           .record_size = 4,
+                                           .max_records = 4,
+                                           .rights = everybody};
+    const struct scrip_desfire_application application = {
+        .aid = {1, 2, 3}, .ks1 = 0x0F, .ks2 = 0xA1, .has_iso_fid = true, .iso_fid = 0x1234};
+    given_card(h, SCRIP_DESFIRE_EV3);
+    does(h, scrip_desfire_create_application(&h->term, &h->batch, &application));
+    does(h, scrip_desfire_iso_select_fid(&h->term, &h->batch, 0x1234));
+    does(h, scrip_desfire_create_file(&h->term, &h->batch, &data));
+    does(h, scrip_desfire_create_file(&h->term, &h->batch, &log));
+    does(h, scrip_desfire_iso_update_binary(&h->term, &h->batch, 1, 4, scrip_bytes("abcd", 4)));
+    does(h, scrip_desfire_iso_read_binary(&h->term, &h->batch, 1, 2, 8));
+    assert_hex(scrip_buf_bytes(&h->out), "0000616263640000");
+    does(h, scrip_desfire_iso_append_record(&h->term, &h->batch, 2, scrip_bytes("old!", 4)));
+    does(h, scrip_desfire_commit_transaction(&h->term, &h->batch, false));
+    does(h, scrip_desfire_iso_select_ef(&h->term, &h->batch, 0x0102));
+    does(h, scrip_desfire_iso_append_record(&h->term, &h->batch, 0, scrip_bytes("new!", 4)));
+    does(h, scrip_desfire_commit_transaction(&h->term, &h->batch, false));
+    does(h, scrip_desfire_iso_read_records(&h->term, &h->batch, 2, 0, false, 4));
+    assert_hex(scrip_buf_bytes(&h->out), "6E657721");
+    does(h, scrip_desfire_iso_read_records(&h->term, &h->batch, 0, 0, true, 0));
+    assert_hex(scrip_buf_bytes(&h->out), "6F6C6421 6E657721");
+    assert_status(scrip_desfire_iso_append_record(&h->term, &h->batch, 2, scrip_bytes(NULL, 0)), SCRIP_E_ARGUMENT);
+    refused(h, scrip_desfire_iso_update_binary(&h->term, &h->batch, 2, 0, scrip_bytes("x", 1)), 0x6985);
+    done(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -581,6 +652,8 @@ int main(void)
         cmocka_unit_test(delegated_applications_are_made_with_the_owners_permission),
         cmocka_unit_test(a_card_is_looked_through_without_any_key),
         cmocka_unit_test(iso_clients_select_by_name_and_read),
+        cmocka_unit_test(iso_clients_write_and_append),
+        cmocka_unit_test(a_light_card_gets_other_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
