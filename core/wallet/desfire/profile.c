@@ -32,27 +32,24 @@
 #define TMAC(r, rw, c)                                                                                                 \
     .no = 0x0F, .type = SCRIP_DESFIRE_FILE_TMAC, .comm = SCRIP_DESFIRE_MAC, .rights = RIGHTS(r, F, rw, c)
 #define FID(number) .has_iso_fid = true, .iso_fid = (number)
-#define FILES       .header_file = 1, .log_file = 2, .value_file = 3, .topup_file = 4
+
+/* What the rows share: where everything is, the two generations, and the keys of all but `split`. */
+#define PURSE(topup)                                                                                                   \
+    .aid = AID, .header_file = 1, .log_file = 2, .value_file = 3, .topup_file = 4, .pay_key = 1, .write_key = 2,       \
+    .topup_key = (topup), .id_key = SCRIP_PURSE_NONE, .log_by_server = true
+#define WITH_TMAC    .sm = SCRIP_DESFIRE_SM_EV2, .tmac_file = 0x0F, .reader_id = true, .long_codes = true
+#define WITHOUT_TMAC .sm = SCRIP_DESFIRE_SM_EV1, .tmac_file = SCRIP_PURSE_NONE
+#define FOUR_KEYS                                                                                                      \
+    .key_count = 4, .key_roles = {SCRIP_PURSE_AMK, SCRIP_PURSE_PAY, SCRIP_PURSE_WRITE, SCRIP_PURSE_TOPUP},             \
+    .key_diversified = {false, true, true, true}
 
 static const struct scrip_desfire_profile profiles[] = {
     {
         .name = "an12113",
         .about = "EV2 and EV3, as in NXP AN12113: four keys, Transaction MAC",
-        .purse = {.aid = AID,
-                  .sm = SCRIP_DESFIRE_SM_EV2,
-                  FILES,
-                  .tmac_file = 0x0F,
-                  .pay_key = 1,
-                  .write_key = 2,
-                  .topup_key = 3,
-                  .id_key = SCRIP_PURSE_NONE,
-                  .reader_id = true,
-                  .long_codes = true,
-                  .log_by_server = true},
+        .purse = {PURSE(3), WITH_TMAC},
         .application = {.aid = AID, .ks1 = KS1, .ks2 = AES},
-        .key_count = 4,
-        .key_roles = {SCRIP_PURSE_AMK, SCRIP_PURSE_PAY, SCRIP_PURSE_WRITE, SCRIP_PURSE_TOPUP},
-        .key_diversified = {false, true, true, true},
+        FOUR_KEYS,
         .file_count = 4,
         .files = {{HEADER(1, 2, 2, 0)},
                   {LOG(2, 1, 1, 1, 0), MORE(3, F, F)}, /* the server harvests debits at every online tap */
@@ -63,17 +60,7 @@ static const struct scrip_desfire_profile profiles[] = {
     {
         .name = "split",
         .about = "EV2 and EV3, two sets of access conditions: gate keys 1 and 2, server key 4",
-        .purse = {.aid = AID,
-                  .sm = SCRIP_DESFIRE_SM_EV2,
-                  FILES,
-                  .tmac_file = 0x0F,
-                  .pay_key = 1,
-                  .write_key = 2,
-                  .topup_key = 4,
-                  .id_key = SCRIP_PURSE_NONE,
-                  .reader_id = true,
-                  .long_codes = true,
-                  .log_by_server = true},
+        .purse = {PURSE(4), WITH_TMAC},
         .application = {.aid = AID, .ks1 = KS1, .ks2 = AES},
         .key_count = 5,
         .key_roles = {SCRIP_PURSE_AMK, SCRIP_PURSE_PAY, SCRIP_PURSE_WRITE, SCRIP_PURSE_AMK, SCRIP_PURSE_TOPUP},
@@ -88,35 +75,16 @@ static const struct scrip_desfire_profile profiles[] = {
     {
         .name = "ev1",
         .about = "old cards: EV1 secure messaging with AES, no Transaction MAC",
-        .purse = {.aid = AID,
-                  .sm = SCRIP_DESFIRE_SM_EV1,
-                  FILES,
-                  .tmac_file = SCRIP_PURSE_NONE,
-                  .pay_key = 1,
-                  .write_key = 2,
-                  .topup_key = 3,
-                  .id_key = SCRIP_PURSE_NONE,
-                  .log_by_server = true},
+        .purse = {PURSE(3), WITHOUT_TMAC},
         .application = {.aid = AID, .ks1 = KS1_OPEN, .ks2 = AES},
-        .key_count = 4,
-        .key_roles = {SCRIP_PURSE_AMK, SCRIP_PURSE_PAY, SCRIP_PURSE_WRITE, SCRIP_PURSE_TOPUP},
-        .key_diversified = {false, true, true, true},
+        FOUR_KEYS,
         .file_count = 4,
         .files = {{HEADER(1, 2, 2, 0)}, {LOG(2, 3, 1, 1, 0)}, {VALUE(1, 3, 3, 0)}, {LOG(4, 1, 3, 3, 0)}},
     },
     {
         .name = "plain",
         .about = "DF name and ISO file ids; ISO 7816-4 clients read the header; EV1 messaging, no Transaction MAC",
-        .purse = {.aid = AID,
-                  .sm = SCRIP_DESFIRE_SM_EV1,
-                  FILES,
-                  .tmac_file = SCRIP_PURSE_NONE,
-                  .pay_key = 1,
-                  .write_key = 2,
-                  .topup_key = 3,
-                  .id_key = SCRIP_PURSE_NONE,
-                  .log_by_server = true,
-                  .header_open = true},
+        .purse = {PURSE(3), WITHOUT_TMAC, .header_open = true},
         .application = {.aid = AID,
                         .ks1 = KS1_OPEN,
                         .ks2 = AES | ISO_FIDS,
@@ -124,9 +92,7 @@ static const struct scrip_desfire_profile profiles[] = {
                         .iso_fid = 0xDF01,
                         .df_name_len = 7,
                         .df_name = {0xF0, 's', 'c', 'r', 'i', 'p', 1}},
-        .key_count = 4,
-        .key_roles = {SCRIP_PURSE_AMK, SCRIP_PURSE_PAY, SCRIP_PURSE_WRITE, SCRIP_PURSE_TOPUP},
-        .key_diversified = {false, true, true, true},
+        FOUR_KEYS,
         .file_count = 4,
         .files = {{.no = 1,
                    .type = SCRIP_DESFIRE_FILE_STANDARD,
