@@ -138,27 +138,9 @@ bool console_read_number(const char *word, uint64_t *number)
     return len > 0 && len <= 18;
 }
 
-static int nibble(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    const char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 bool console_read_hex(const char *word, uint8_t *out, size_t len)
 {
-    if (console_length(word) != 2 * len) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        const int high = nibble(word[2 * i]);
-        const int low = nibble(word[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        out[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
+    struct scrip_buf bytes = scrip_buf(out, len);
+    const size_t digits = console_length(word);
+    return digits == 2 * len && scrip_buf_add_hex(&bytes, scrip_bytes(word, digits)) == SCRIP_OK && bytes.len == len;
 }

@@ -118,32 +118,12 @@ static enum scrip_status frame_take(struct scrip_capture_reader *reader, int way
     return frame_block(reader, way, frame, entry);
 }
 
-static int nibble(uint8_t c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
-}
-
-/* Hex without blanks. @return SCRIP_E_FORMAT: no hex; SCRIP_E_SPACE */
+/* @return SCRIP_E_FORMAT: no hex; SCRIP_E_SPACE */
 static enum scrip_status hex_take(struct scrip_bytes text, uint8_t *at, size_t cap, size_t *len)
 {
-    if (text.len % 2 != 0) {
-        return SCRIP_E_FORMAT;
-    }
-    if (text.len / 2 > cap) {
-        return SCRIP_E_SPACE;
-    }
-    for (size_t i = 0; i < text.len / 2; i++) {
-        const int high = nibble(text.at[2 * i]);
-        const int low = nibble(text.at[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            return SCRIP_E_FORMAT;
-        }
-        at[i] = (uint8_t)(high << 4 | low);
-    }
-    *len = text.len / 2;
+    struct scrip_buf out = scrip_buf(at, cap);
+    SCRIP_TRY(scrip_buf_add_hex(&out, text));
+    *len = out.len;
     return SCRIP_OK;
 }
 

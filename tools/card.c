@@ -105,25 +105,6 @@ static enum scrip_status given_fill(void *ctx, uint8_t *dst, size_t len)
     return SCRIP_OK;
 }
 
-/* Bytes from hex; blanks are skipped. @return how many, or -1: not hex, or an odd number of digits */
-static int from_hex(const char *text, uint8_t *dst, size_t cap)
-{
-    size_t digits = 0;
-    for (; *text != '\0'; text++) {
-        static const char hex[] = "0123456789abcdef";
-        if (*text == ' ' || *text == '\t' || *text == '\r' || *text == '\n') {
-            continue;
-        }
-        const char *found = strchr(hex, *text | 0x20);
-        if (found == NULL || digits / 2 == cap) {
-            return -1;
-        }
-        dst[digits / 2] = (uint8_t)(digits % 2 == 0 ? (found - hex) << 4 : dst[digits / 2] | (found - hex));
-        digits++;
-    }
-    return digits % 2 == 0 ? (int)(digits / 2) : -1;
-}
-
 static int collect_random(struct tool *tool, struct given_random *given)
 {
     const char *text;
@@ -133,7 +114,7 @@ static int collect_random(struct tool *tool, struct given_random *given)
             return tool_fail_status(tool, SCRIP_E_MEMORY, "reading --random");
         }
         given->at = more;
-        given->len += (size_t)from_hex(text, given->at + given->len, strlen(text) / 2);
+        given->len += tool_hex_of(text, given->at + given->len, strlen(text) / 2);
     }
     return TOOL_OK;
 }
@@ -142,20 +123,20 @@ static int answer_line(struct tool *tool, struct scrip_link *card, const char *l
 {
     static uint8_t command[4096], response[SCRIP_VCARD_RAPDU_MAX];
     static char text[2 * SCRIP_VCARD_RAPDU_MAX + 1];
+    struct scrip_buf cmd = SCRIP_BUF_OF(command);
     struct scrip_buf rsp = SCRIP_BUF_OF(response);
     struct scrip_card_info info;
     if (strncmp(line, "RESET", 5) == 0) {
         const enum scrip_status on = scrip_link_connect(card, 0, &info);
         return on == SCRIP_OK ? TOOL_OK : tool_fail_status(tool, on, "powering the card");
     }
-    const int len = from_hex(line, command, sizeof command);
-    if (len < 0) {
+    if (scrip_buf_add_hex(&cmd, scrip_bytes(line, strlen(line))) != SCRIP_OK) {
         return tool_usage(tool, "not a command APDU in hex: %.60s", line);
     }
-    if (len == 0) {
+    if (cmd.len == 0) {
         return TOOL_OK;
     }
-    const enum scrip_status status = scrip_link_transmit(card, scrip_bytes(command, (size_t)len), &rsp);
+    const enum scrip_status status = scrip_link_transmit(card, scrip_buf_bytes(&cmd), &rsp);
     if (status != SCRIP_OK) {
         return tool_fail(
             tool, &(struct tool_failure){.status = status, .card = TOOL_CARD_UNKNOWN, .what = "answering a command"});

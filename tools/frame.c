@@ -59,21 +59,10 @@ static const struct tool_option *find_option(const struct tool_command *command,
     return own != NULL ? own : find_in(tool_common_options, name, len);
 }
 
-static bool is_hex_digit(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 static bool is_hex(const char *text)
 {
-    size_t digits = 0;
-    for (; *text != '\0'; text++) {
-        if (*text != ' ' && !is_hex_digit(*text)) {
-            return false;
-        }
-        digits += *text != ' ';
-    }
-    return digits % 2 == 0;
+    size_t len = 0;
+    return scrip_hex_len(scrip_bytes(text, strlen(text)), &len) == SCRIP_OK;
 }
 
 static bool is_number(const char *text)
@@ -233,25 +222,10 @@ int64_t tool_number(const struct tool *tool, const char *name, int64_t otherwise
     return text != NULL ? strtoll(text, NULL, 10) : otherwise;
 }
 
-static uint8_t nibble(char c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
-
 size_t tool_hex_of(const char *text, uint8_t *dst, size_t cap)
 {
-    size_t digits = 0;
-    for (; text != NULL && *text != '\0'; text++) {
-        if (*text == ' ') {
-            continue;
-        }
-        if (digits / 2 == cap) {
-            return 0;
-        }
-        dst[digits / 2] = (uint8_t)(digits % 2 == 0 ? nibble(*text) << 4 : dst[digits / 2] | nibble(*text));
-        digits++;
-    }
-    return digits / 2;
+    struct scrip_buf bytes = scrip_buf(dst, cap);
+    return text != NULL && scrip_buf_add_hex(&bytes, scrip_bytes(text, strlen(text))) == SCRIP_OK ? bytes.len : 0;
 }
 
 size_t tool_hex(const struct tool *tool, const char *name, uint8_t *dst, size_t cap)

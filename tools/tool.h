@@ -69,7 +69,7 @@ bool tool_has(const struct tool *tool, const char *name);
 int64_t tool_number(const struct tool *tool, const char *name, int64_t otherwise);
 /** A TOOL_HEX into `cap` bytes at `dst`. @return its length; 0 when absent */
 size_t tool_hex(const struct tool *tool, const char *name, uint8_t *dst, size_t cap);
-/** The same of the text of a TOOL_HEX value. @return 0 also when it is longer than `cap` */
+/** The same of any text. @return 0 also when it is no hex, or longer than `cap` */
 size_t tool_hex_of(const char *text, uint8_t *dst, size_t cap);
 /** Is --json on? */
 bool tool_json_wanted(const struct tool *tool);

@@ -29,19 +29,12 @@ enum scrip_status dump_print(struct scrip_buf *out, const char *format, ...)
     return scrip_buf_add(out, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
 }
 
-static int digit(char c)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *found = memchr(digits, c, sizeof digits - 1);
-    return found != NULL ? (int)(found - digits) & 15 : -1;
-}
-
 int dump_byte(const char *text)
 {
     if ((text[0] == '?' && text[1] == '?') || (text[0] == '-' && text[1] == '-')) {
         return -1;
     }
-    const int high = digit(text[0]), low = high >= 0 ? digit(text[1]) : -1;
+    const int high = scrip_hex_digit(text[0]), low = high >= 0 ? scrip_hex_digit(text[1]) : -1;
     return low >= 0 ? high << 4 | low : -2;
 }
 

@@ -79,6 +79,17 @@ enum scrip_status scrip_buf_add_le(struct scrip_buf *buf, uint64_t value, size_t
 /** Append an integer of `len` (1..8) bytes, most significant byte first. @return as scrip_buf_add */
 enum scrip_status scrip_buf_add_be(struct scrip_buf *buf, uint64_t value, size_t len);
 
+/** The value of a hex digit of either case. @return 0..15; -1: it is none */
+int scrip_hex_digit(char digit);
+
+/** How many bytes hex text stands for. Blanks, tabs and ends of lines are passed over.
+ *  @return SCRIP_OK; SCRIP_E_FORMAT: another character, or an odd number of digits (`*len` is untouched) */
+enum scrip_status scrip_hex_len(struct scrip_bytes text, size_t *len);
+
+/** Append the bytes that hex text stands for.
+ *  @return as scrip_hex_len; SCRIP_E_SPACE when they do not fit (nothing is appended) */
+enum scrip_status scrip_buf_add_hex(struct scrip_buf *buf, struct scrip_bytes text);
+
 /** Equal contents in time that depends on `len` only: for MACs and tokens. */
 bool scrip_equal_ct(const void *a, const void *b, size_t len);
 

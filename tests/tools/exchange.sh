@@ -13,6 +13,8 @@ printf '900A0000010000\nRESET\n900A0000010000\n' | "$SCRIP" card exchange a.card
 is "given random bytes make the card repeatable" "$(cat one) $(cat one)" "$(tr '\n' ' ' <two | sed 's/ $//')"
 printf 'zz\n' | "$SCRIP" card exchange a.card >out 2>err
 is "what is no hex is wrong usage" 2 $?
+printf '906000000\n' | "$SCRIP" card exchange a.card >out 2>err
+is "and so is half a byte" 2 $?
 printf '9060000000\n' | "$SCRIP" card exchange a.card --json >out.json
 is "in JSON too" 04010133001A0591AF "$(jq -r '.responses[0]' out.json)"
 (sleep 3 | "$SCRIP" card exchange a.card) &

@@ -145,6 +145,9 @@ is "and is listed without being shown" 0 $?
 printf 'B0B1B2\n' >short_key
 "$SCRIP" keys add $(store till.keys) --role bcd --from short_key --test-cost >out 2>err
 is "a key of three bytes is wrong usage" 2 $?
+printf 'BOB1B2B3B4B5\n' >mistyped_key
+"$SCRIP" keys add $(store till.keys) --role bcd --from mistyped_key --test-cost >out 2>err
+is "and so is one with a letter for a digit" 2 $?
 ok "a key may come from standard input" bash -c \
     "printf '000102030405060708090A0B0C0D0E0F' | '$SCRIP' keys add $(store issuer.keys) --role bcd --version 9 --from - --test-cost"
 

@@ -43,6 +43,34 @@ static void a_span_gives_no_more_than_it_has(void **state)
     assert_int_equal(scrip_bytes_from(span, 5).len, 0);
 }
 
+static void hex_text_is_read_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum scrip_status status;
+        const char *bytes;
+    } rows[] = {{"", SCRIP_OK, ""},           {" \t\r\n", SCRIP_OK, ""},
+                {"90aF", SCRIP_OK, "90AF"},   {"9 0 a\tf\r\n", SCRIP_OK, "90AF"},
+                {"90A", SCRIP_E_FORMAT, ""},  {"9g", SCRIP_E_FORMAT, ""},
+                {"0x90", SCRIP_E_FORMAT, ""}, {"9\xB0", SCRIP_E_FORMAT, ""},
+                {"@0", SCRIP_E_FORMAT, ""},   {"`0", SCRIP_E_FORMAT, ""},
+                {":0", SCRIP_E_FORMAT, ""},   {"/0", SCRIP_E_FORMAT, ""},
+                {"G0", SCRIP_E_FORMAT, ""},   {"0102030405", SCRIP_E_SPACE, ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t at[5] = {0x77, 0, 0, 0, 0x77};
+        struct scrip_buf buf = {.at = at, .len = 1, .cap = 5};
+        size_t len = 99;
+        print_message("%s\n", rows[i].text);
+        assert_status(scrip_buf_add_hex(&buf, scrip_bytes(rows[i].text, strlen(rows[i].text))), rows[i].status);
+        assert_hex(scrip_bytes_from(scrip_buf_bytes(&buf), 1), rows[i].bytes);
+        assert_int_equal(at[4], 0x77);
+        assert_int_equal(scrip_hex_len(scrip_bytes(rows[i].text, strlen(rows[i].text)), &len) == SCRIP_E_FORMAT,
+                         rows[i].status == SCRIP_E_FORMAT);
+        assert_int_equal(len == 99, rows[i].status == SCRIP_E_FORMAT);
+    }
+}
+
 static void every_status_has_a_name_and_a_text(void **state)
 {
     (void)state;
@@ -56,9 +84,8 @@ static void every_status_has_a_name_and_a_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers_keep_their_byte_order),
-        cmocka_unit_test(a_full_buffer_takes_nothing),
-        cmocka_unit_test(a_span_gives_no_more_than_it_has),
+        cmocka_unit_test(integers_keep_their_byte_order),     cmocka_unit_test(a_full_buffer_takes_nothing),
+        cmocka_unit_test(a_span_gives_no_more_than_it_has),   cmocka_unit_test(hex_text_is_read_whole_or_not_at_all),
         cmocka_unit_test(every_status_has_a_name_and_a_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
