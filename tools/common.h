@@ -87,7 +87,18 @@ int tool_http(struct tool *tool, const char *method, const char *path, const jso
 int tool_http_bytes(struct tool *tool, const char *path, const char *content_type, struct scrip_bytes body,
                     const char *what, json_t **answer);
 
-/** The problem that a code of the server's JSON ("CARD_HELD") stands for. */
-enum tool_problem tool_problem_of_server(const char *name);
+/** A GET that says nothing when it fails: for what would only be nice to know. Arguments and result as above. */
+int tool_http_ask(struct tool *tool, const char *path, json_t **answer);
+
+/** What the server refused with. */
+struct tool_refusal {
+    long http;                 /**< status */
+    const json_t *body;        /**< the problem, as in docs/api.md; NULL: it sent none */
+    const char *why;           /**< said where the body has no title; NULL: nothing */
+    enum tool_card_state card; /**< as far as it is known here */
+};
+
+/** Fail as the server says. @param what  what was being done @return TOOL_FAILED */
+int tool_fail_server(struct tool *tool, const struct tool_refusal *refusal, const char *what);
 
 #endif

@@ -1,5 +1,6 @@
 /* failure.c: one table that turns (problem, or status and card status) into the layer, the cause and the remedy. */
 #include "frame.h"
+#include <string.h>
 
 struct failure_row {
     enum tool_problem problem;
@@ -85,7 +86,9 @@ static const struct failure_row ROWS[] = {
     ROW(DENIED, SCRIP_OK, 0, ANY, NETWORK, "the server did not accept the key or token of this request",
         "give the right API key (--api-key-file or SCRIP_API_KEY); to topup, this order's token (--token-file)"),
     ROW(REFUSED_BY_SERVER, SCRIP_OK, 0, ANY, LEDGER, "the server refused",
-        "see the detail: the server says what to do"),
+        "scrip serve writes a line about every request; its administrator finds the reason there"),
+    ROW(LINES_REFUSED, SCRIP_OK, 0, ANY, LEDGER, "the server refused lines of the journal: they are not booked",
+        "an operator looks into them: scrip terminal journal --json keeps them, then --taken gives their place free"),
     ROW(UNSAFE_PROFILE, SCRIP_OK, 0, ANY, RIGHT,
         "on a card of this profile, somebody who should only debit can make value",
         "take the rights named above away from the gate's key"),
@@ -166,6 +169,31 @@ static bool fits(const struct failure_row *row, const struct tool_failure *failu
            (row->stage == TOOL_STAGE_ANY || row->stage == failure->stage);
 }
 
+static enum tool_layer layer_of_server(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum tool_layer layer;
+    } rows[] = {{"key", TOOL_LAYER_KEY},
+                {"right", TOOL_LAYER_RIGHT},
+                {"card", TOOL_LAYER_CARD},
+                {"network", TOOL_LAYER_NETWORK}};
+    for (size_t i = 0; name != NULL && i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(rows[i].name, name) == 0) {
+            return rows[i].layer;
+        }
+    }
+    return TOOL_LAYER_LEDGER; /* a request, an order, the server itself: all of them are the book's */
+}
+
+/* Where the table has no words, the server's own are better than none. */
+static void say_as_server(struct tool_verdict *verdict, const struct tool_said *said)
+{
+    verdict->layer = layer_of_server(said->layer);
+    verdict->text = said->title != NULL ? said->title : verdict->text;
+    verdict->remedy = said->remedy != NULL ? said->remedy : verdict->remedy;
+}
+
 struct tool_verdict tool_failure_lookup(const struct tool_failure *failure)
 {
     const struct failure_row *found = &LAST;
@@ -174,11 +202,15 @@ struct tool_verdict tool_failure_lookup(const struct tool_failure *failure)
             found = &ROWS[i];
         }
     }
-    return (struct tool_verdict){.problem = found->problem,
-                                 .name = PROBLEM_NAME[found->problem],
-                                 .layer = found->layer,
-                                 .text = found->text != NULL ? found->text : scrip_strerror(failure->status),
-                                 .remedy = found->remedy};
+    struct tool_verdict verdict = {.problem = found->problem,
+                                   .name = PROBLEM_NAME[found->problem],
+                                   .layer = found->layer,
+                                   .text = found->text != NULL ? found->text : scrip_strerror(failure->status),
+                                   .remedy = found->remedy};
+    if (found->problem == TOOL_PROBLEM_REFUSED_BY_SERVER && failure->said != NULL) {
+        say_as_server(&verdict, failure->said);
+    }
+    return verdict;
 }
 
 const char *tool_layer_name(enum tool_layer layer)

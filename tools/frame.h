@@ -47,7 +47,7 @@ void tool_man_list(FILE *out);
 void tool_completion_bash(FILE *out);
 void tool_completion_zsh(FILE *out);
 
-/** What the failure table says. Static texts. */
+/** What the failure table says, or the server: static texts, or borrowed from the failure. */
 struct tool_verdict {
     enum tool_problem problem;
     const char *name; /**< of the problem */

@@ -111,11 +111,6 @@ static enum tool_problem problem_of(const char *name)
     return TOOL_PROBLEM_REFUSED_BY_SERVER;
 }
 
-enum tool_problem tool_problem_of_server(const char *name)
-{
-    return problem_of(name);
-}
-
 /* The network or TLS failed. A certificate that is not valid yet, or no longer, is most often a wrong clock. */
 static int fail_curl(struct tool *tool, CURL *curl, CURLcode code, const char *detail, const char *what)
 {
@@ -128,25 +123,41 @@ static int fail_curl(struct tool *tool, CURL *curl, CURLcode code, const char *d
                                                   .detail = detail[0] != '\0' ? detail : curl_easy_strerror(code)});
 }
 
-static int fail_server(struct tool *tool, long http, const json_t *answer, const char *what)
+/* Refusals about a card or its order: they say how the card is, too. */
+static bool is_about_a_card(enum tool_problem problem)
+{
+    return problem == TOOL_PROBLEM_UNKNOWN_CARD || problem == TOOL_PROBLEM_HELD || problem == TOOL_PROBLEM_ROLLBACK ||
+           problem == TOOL_PROBLEM_EXPIRED || problem == TOOL_PROBLEM_FUNDED_TWICE;
+}
+
+int tool_fail_server(struct tool *tool, const struct tool_refusal *refusal, const char *what)
 {
     static const char prefix[] = "urn:scrip:problem:";
     char detail[600];
-    const char *type = json_string_value(json_object_get(answer, "type"));
+    const char *type = json_string_value(json_object_get(refusal->body, "type"));
     const char *name = type != NULL && strncmp(type, prefix, sizeof prefix - 1) == 0 ? type + sizeof prefix - 1 : NULL;
-    const char *title = json_string_value(json_object_get(answer, "title"));
-    const char *more = json_string_value(json_object_get(answer, "detail"));
-    const char *remedy = json_string_value(json_object_get(answer, "remedy"));
-    snprintf(detail, sizeof detail, "the server answered %ld%s%s%s%s%s%s", http, title != NULL ? ": " : "",
+    const char *more = json_string_value(json_object_get(refusal->body, "detail"));
+    const struct tool_said said = {.title = json_string_value(json_object_get(refusal->body, "title")),
+                                   .remedy = json_string_value(json_object_get(refusal->body, "remedy")),
+                                   .layer = json_string_value(json_object_get(refusal->body, "layer"))};
+    const enum tool_problem problem = problem_of(name);
+    const bool ours = problem != TOOL_PROBLEM_REFUSED_BY_SERVER; /* else title and remedy are said in the first place */
+    const char *title = said.title == NULL ? refusal->why : ours ? said.title : NULL;
+    const char *remedy = ours ? said.remedy : NULL;
+    snprintf(detail, sizeof detail, "the server answered %ld%s%s%s%s%s%s", refusal->http, title != NULL ? ": " : "",
              title != NULL ? title : "", more != NULL ? "; " : "", more != NULL ? more : "", remedy != NULL ? "; " : "",
              remedy != NULL ? remedy : "");
-    return tool_fail(tool, &(struct tool_failure){.status = http >= 500 ? SCRIP_E_STORE : SCRIP_E_STATE,
-                                                  .problem = problem_of(name),
+    const bool untouched = refusal->card == TOOL_CARD_NONE && is_about_a_card(problem);
+    return tool_fail(tool, &(struct tool_failure){.status = refusal->http >= 500 ? SCRIP_E_STORE : SCRIP_E_STATE,
+                                                  .problem = problem,
+                                                  .card = untouched ? TOOL_CARD_UNTOUCHED : refusal->card,
                                                   .what = what,
-                                                  .detail = detail});
+                                                  .detail = detail,
+                                                  .said = &said});
 }
 
 struct request {
+    bool quiet; /* a failure is not told */
     const char *method;
     char url[1024];
     const char *content_type;
@@ -193,10 +204,13 @@ static int perform(struct tool *tool, CURL *curl, const struct request *request,
     }
     int exit_code = TOOL_OK;
     json_t *json = answer.len > 0 ? json_loadb(answer.text, answer.len, 0, NULL) : NULL;
-    if (code != CURLE_OK) {
+    const bool reached = code == CURLE_OK;
+    if (request->quiet && (!reached || http < 200 || http > 299)) {
+        exit_code = TOOL_FAILED;
+    } else if (!reached) {
         exit_code = fail_curl(tool, curl, code, error, what);
     } else if (http < 200 || http > 299) {
-        exit_code = fail_server(tool, http, json, what);
+        exit_code = tool_fail_server(tool, &(struct tool_refusal){.http = http, .body = json}, what);
     } else if (result != NULL) {
         *result = json != NULL ? json_incref(json) : json_object();
     }
@@ -242,4 +256,10 @@ int tool_http(struct tool *tool, const char *method, const char *path, const jso
     const int code = send_request(tool, &request, path, what, answer);
     free(text);
     return code;
+}
+
+int tool_http_ask(struct tool *tool, const char *path, json_t **answer)
+{
+    return send_request(tool, &(struct request){.quiet = true, .method = "GET", .content_type = "application/json"},
+                        path, "asking", answer);
 }

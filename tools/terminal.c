@@ -56,6 +56,7 @@ static void close_journal(struct journal_file *file)
 
 struct upload {
     uint64_t sent, booked, known, waiting, aside, refused;
+    char first[200]; /* of the refused */
 };
 
 /* Lines from `*next` on, as many as fit one request. @return bytes in `body` */
@@ -96,6 +97,11 @@ static void count_results(struct tool *tool, const json_t *answer, struct upload
         const bool refused = strcmp(result, "refused") == 0 || strcmp(result, "forked") == 0;
         upload->aside += aside;
         upload->refused += refused;
+        if (refused && upload->refused == 1) {
+            snprintf(upload->first, sizeof upload->first, "line %lld%s%.150s",
+                     (long long)json_integer_value(json_object_get(line, "sequence")), why != NULL ? ": " : "",
+                     why != NULL ? why : "");
+        }
         if (aside || refused) {
             tool_note(tool, "line %lld: %s%s%s", (long long)json_integer_value(json_object_get(line, "sequence")),
                       result, why != NULL ? ": " : "", why != NULL ? why : "");
@@ -155,8 +161,9 @@ static int upload(struct tool *tool)
     }
     return done.refused == 0 ? TOOL_OK
                              : tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_STATE,
-                                                                      .problem = TOOL_PROBLEM_REFUSED_BY_SERVER,
-                                                                      .what = "uploading the journal"});
+                                                                      .problem = TOOL_PROBLEM_LINES_REFUSED,
+                                                                      .what = "uploading the journal",
+                                                                      .detail = done.first});
 }
 
 const struct tool_command tool_terminal_upload = {

@@ -151,6 +151,7 @@ enum tool_stage {
     TOOL_PROBLEM(LEDGER, "ledger")                                                                                     \
     TOOL_PROBLEM(FILE, "file")                                                                                         \
     TOOL_PROBLEM(REFUSED_BY_SERVER, "refused by the server")                                                           \
+    TOOL_PROBLEM(LINES_REFUSED, "lines refused")                                                                       \
     TOOL_PROBLEM(UNSAFE_PROFILE, "unsafe profile")                                                                     \
     TOOL_PROBLEM(BOOK, "book")                                                                                         \
     TOOL_PROBLEM(WRONG_FAMILY, "wrong card family")                                                                    \
@@ -177,6 +178,13 @@ enum tool_problem {
         TOOL_PROBLEM_COUNT
 };
 
+/** A refusal in the server's own words, for problems that this program has none for. NULL: not said. */
+struct tool_said {
+    const char *title;
+    const char *remedy;
+    const char *layer; /**< as the server's JSON calls it: request, key, right, order, card, ledger, network, server */
+};
+
 /** A failure. Name the problem where it is known; otherwise it is derived from status, sw and stage. */
 struct tool_failure {
     enum scrip_status status;
@@ -184,8 +192,9 @@ struct tool_failure {
     enum tool_stage stage;
     enum tool_problem problem;
     enum tool_card_state card;
-    const char *what;   /**< what was being done: "opening the card", "crediting 20,00 €"; NULL: not said */
-    const char *detail; /**< more, e.g. the link's or the server's own message; NULL: none */
+    const char *what;             /**< what was being done: "opening the card", "crediting 20,00 €"; NULL: not said */
+    const char *detail;           /**< more, e.g. the link's or the server's own message; NULL: none */
+    const struct tool_said *said; /**< counts where the problem is REFUSED_BY_SERVER; NULL: none */
 };
 
 /** Say why it failed: layer, what, the card's state now, the remedy. @return TOOL_FAILED */

@@ -17,6 +17,7 @@ struct topup {
     char order_uri[300];
     char token[512];
     char state_file[1024];
+    bool resumed; /* an earlier run left something to deliver */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -160,12 +161,53 @@ static void put_counts(struct topup *topup)
 }
 
 /* The order as the server sees it now. The order's token opens that too; tool_http takes its key from here. */
+static void order_path(struct topup *topup, char path[300])
+{
+    snprintf(path, 300, "/api/v1/orders/%s", tool_text(topup->tool, "order"));
+    setenv("SCRIP_API_KEY", topup->token, 1);
+}
+
 static int order_ask(struct topup *topup, json_t **order)
 {
     char path[300];
-    snprintf(path, sizeof path, "/api/v1/orders/%s", tool_text(topup->tool, "order"));
-    setenv("SCRIP_API_KEY", topup->token, 1);
+    order_path(topup, path);
     return tool_http(topup->tool, "GET", path, NULL, "asking what came of the order", order);
+}
+
+/* What the order's state says about the card. An order that came to nothing has left nothing on it. */
+static enum tool_card_state card_by_order(const json_t *order)
+{
+    static const struct {
+        const char *state;
+        enum tool_card_state card;
+    } rows[] = {
+        {"CREATED", TOOL_CARD_UNTOUCHED}, {"FUNDED", TOOL_CARD_UNTOUCHED},   {"CANCELLED", TOOL_CARD_UNTOUCHED},
+        {"EXPIRED", TOOL_CARD_UNTOUCHED}, {"REFUNDED", TOOL_CARD_UNTOUCHED}, {"CONFIRMED", TOOL_CARD_CHANGED},
+        {"DONE", TOOL_CARD_CHANGED},      {"OWED", TOOL_CARD_CHANGED},       {"WRITTEN_OFF", TOOL_CARD_CHANGED},
+    };
+    const char *state = json_string_value(json_object_get(order, "state"));
+    for (size_t i = 0; state != NULL && i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcasecmp(rows[i].state, state) == 0) {
+            return rows[i].card;
+        }
+    }
+    return TOOL_CARD_UNKNOWN;
+}
+
+/* Only the server knows whether it had sent value. Where it does not say: a card that was not there was not changed,
+ * unless an earlier run met it. */
+static enum tool_card_state state_of_card(struct topup *topup)
+{
+    char path[300];
+    json_t *order = NULL;
+    order_path(topup, path);
+    if (tool_http_ask(topup->tool, path, &order) != TOOL_OK) {
+        const bool met = topup->resumed || scrip_relay_counts(topup->relay)->taps != 0;
+        return met ? TOOL_CARD_UNKNOWN : TOOL_CARD_UNTOUCHED;
+    }
+    const enum tool_card_state card = card_by_order(order);
+    json_decref(order);
+    return card;
 }
 
 static void say_amount(struct topup *topup, const json_t *amount, const char *format)
@@ -182,19 +224,23 @@ static int say_order(struct topup *topup, json_t *order)
 {
     const char *state = json_string_value(json_object_get(order, "state"));
     const char *text = json_string_value(json_object_get(order, "state_text"));
+    const char *kind = json_string_value(json_object_get(order, "kind"));
     const bool final = json_is_true(json_object_get(order, "final"));
-    const bool good = state != NULL && (strcasecmp(state, "confirmed") == 0 || strcasecmp(state, "done") == 0);
+    const bool done = state != NULL && strcasecmp(state, "done") == 0;
     tool_put(topup->tool, "order", json_incref(order));
-    if (good) {
+    if (done || (state != NULL && strcasecmp(state, "confirmed") == 0)) {
         say_amount(topup, json_object_get(order, "amount"), "topped up: %s");
         say_amount(topup, json_object_get(json_object_get(order, "result"), "balance"), "on the card: %s");
         say_amount(topup, json_object_get(order, "balance"), "on the card: %s");
+        if (done && json_object_get(order, "result") == NULL) {
+            tool_say(topup->tool, "done: %s", kind != NULL ? kind : "the order");
+        }
         return TOOL_OK;
     }
     return tool_fail(topup->tool,
                      &(struct tool_failure){.status = final ? SCRIP_E_STATE : SCRIP_E_TORN,
                                             .problem = final ? TOOL_PROBLEM_ORDER_STATE : TOOL_PROBLEM_TORN,
-                                            .card = final ? TOOL_CARD_UNTOUCHED : TOOL_CARD_UNKNOWN,
+                                            .card = final ? card_by_order(order) : TOOL_CARD_UNKNOWN,
                                             .what = "topping the card up",
                                             .detail = text});
 }
@@ -208,62 +254,32 @@ static int say_finished(struct topup *topup)
     return said;
 }
 
-/* Only the server knows whether it had sent value before it refused. */
-static enum tool_card_state state_of_card(struct topup *topup)
-{
-    json_t *order = NULL;
-    if (scrip_relay_counts(topup->relay)->taps == 0) {
-        return TOOL_CARD_NONE;
-    }
-    const int code = order_ask(topup, &order);
-    const char *state = json_string_value(json_object_get(order, "state"));
-    const bool waiting = state != NULL && (strcasecmp(state, "created") == 0 || strcasecmp(state, "funded") == 0 ||
-                                           strcasecmp(state, "cancelled") == 0 || strcasecmp(state, "expired") == 0);
-    json_decref(order);
-    return code == TOOL_OK && waiting ? TOOL_CARD_UNTOUCHED : TOOL_CARD_UNKNOWN;
-}
-
 /* The server's own words for a refusal. */
 static int say_refused(struct topup *topup)
 {
-    static const char prefix[] = "urn:scrip:problem:";
     const struct scrip_bytes body = scrip_relay_refusal(topup->relay);
     json_t *said = body.len != 0 ? json_loadb((const char *)body.at, body.len, 0, NULL) : NULL;
-    const char *type = json_string_value(json_object_get(said, "type"));
-    const char *title = json_string_value(json_object_get(said, "title"));
-    const char *more = json_string_value(json_object_get(said, "detail"));
-    const char *remedy = json_string_value(json_object_get(said, "remedy"));
-    const bool named = type != NULL && strncmp(type, prefix, sizeof prefix - 1) == 0;
-    char detail[600];
-    snprintf(detail, sizeof detail, "the server answered %d: %s%s%s%s%s", scrip_relay_http_code(topup->relay),
-             title != NULL ? title : scrip_relay_why(topup->relay), more != NULL ? "; " : "", more != NULL ? more : "",
-             remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
-    const int code = tool_fail(
-        topup->tool, &(struct tool_failure){.status = SCRIP_E_STATE,
-                                            .problem = tool_problem_of_server(named ? type + sizeof prefix - 1 : NULL),
-                                            .card = state_of_card(topup),
-                                            .what = "topping the card up",
-                                            .detail = detail});
+    const struct tool_refusal refusal = {.http = scrip_relay_http_code(topup->relay),
+                                         .body = said,
+                                         .why = scrip_relay_why(topup->relay),
+                                         .card = state_of_card(topup)};
+    const int code = tool_fail_server(topup->tool, &refusal, "topping the card up");
     json_decref(said);
     return code;
 }
 
-/* The card went early. Only the server knows whether it had sent value by then. */
+/* The card went early. */
 static int say_incomplete(struct topup *topup)
 {
-    json_t *order = NULL;
-    const bool tapped = scrip_relay_counts(topup->relay)->taps != 0;
-    const int code = tapped ? order_ask(topup, &order) : TOOL_OK;
-    const char *state = json_string_value(json_object_get(order, "state"));
-    const bool sent = state != NULL && strcasecmp(state, "issued") == 0;
+    const enum tool_card_state card =
+        scrip_relay_counts(topup->relay)->taps != 0 ? state_of_card(topup) : TOOL_CARD_UNTOUCHED;
+    const bool sent = card != TOOL_CARD_UNTOUCHED;
     const struct tool_failure failure = {.status = sent ? SCRIP_E_TORN : SCRIP_E_NO_CARD,
                                          .problem = sent ? TOOL_PROBLEM_TORN : TOOL_PROBLEM_NO_CARD,
-                                         .card = sent ? TOOL_CARD_UNKNOWN : TOOL_CARD_UNTOUCHED,
+                                         .card = card,
                                          .what = "topping the card up",
                                          .detail = scrip_relay_why(topup->relay)};
-    const int said = code == TOOL_OK ? tool_fail(topup->tool, &failure) : code;
-    json_decref(order);
-    return said;
+    return tool_fail(topup->tool, &failure);
 }
 
 /* 410 of an order: it is over, perhaps because it is done; its state tells more than the refusal, unless its time ran
@@ -366,6 +382,7 @@ static int topup_run(struct tool *tool)
         return code;
     }
     state_file_choose(&topup, order);
+    topup.resumed = access(topup.state_file, F_OK) == 0;
     warn_plain(tool, tool_text(tool, "server"));
     const enum scrip_status opened = scrip_link_open(tool_text(tool, "reader"), NULL, &link, error);
     if (opened != SCRIP_OK) {

@@ -67,6 +67,24 @@ static void every_problem_of_the_list_is_in_the_table(void **state)
     }
 }
 
+static void what_only_the_server_has_words_for_is_told_in_them(void **state)
+{
+    (void)state;
+    const struct tool_said said = {"the order is for another card", "hold the right card to the phone", "card"};
+    struct tool_failure failure = {.problem = TOOL_PROBLEM_REFUSED_BY_SERVER, .said = &said};
+    struct tool_verdict verdict = tool_failure_lookup(&failure);
+    assert_string_equal(verdict.text, said.title);
+    assert_string_equal(verdict.remedy, said.remedy);
+    assert_int_equal(verdict.layer, TOOL_LAYER_CARD);
+    failure.problem = TOOL_PROBLEM_HELD; /* this program's own words tell what to do with it */
+    verdict = tool_failure_lookup(&failure);
+    assert_string_not_equal(verdict.text, said.title);
+    failure = (struct tool_failure){.problem = TOOL_PROBLEM_REFUSED_BY_SERVER, .said = &(struct tool_said){0}};
+    verdict = tool_failure_lookup(&failure);
+    assert_string_equal(verdict.text, "the server refused");
+    assert_int_equal(verdict.layer, TOOL_LAYER_LEDGER);
+}
+
 static char *printed(FILE *file, char *text, size_t cap)
 {
     fflush(file);
@@ -110,6 +128,7 @@ int main(void)
         cmocka_unit_test(a_missing_right_inside_a_session_is_not_taken_for_a_wrong_key),
         cmocka_unit_test(every_status_leads_to_a_text_and_a_remedy),
         cmocka_unit_test(every_problem_of_the_list_is_in_the_table),
+        cmocka_unit_test(what_only_the_server_has_words_for_is_told_in_them),
         cmocka_unit_test(a_failure_says_layer_state_of_the_card_and_remedy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,7 @@ grep -q "takes no orders" out
 is "and is known to take no orders" 0 $?
 ok "the same again" "$SCRIP" card register 11223344 --purse classic --balance 20 $SERVER
 ok "another one by its long UID" "$SCRIP" card register 55667788000000 --purse bcd $SERVER
-refused "no top-up is ordered for it" 1 ledger "takes no orders.*trusted terminal" \
+refused "no top-up is ordered for it" 1 card "takes no orders" \
     "$SCRIP" order create --id o1 --card 11223344 --amount 5 --token-out o1.token $SERVER
 
 ok "the desk credits" "$SCRIP" credit 5 --reference 1 $(on bcd) $(desk)
