@@ -46,6 +46,11 @@ struct scrip_purse_request {
     const struct scrip_storage_purse *storage;   /**< storage cards: likewise */
     struct scrip_purse_keys keys;                /**< rekey: those that the card has */
     struct scrip_purse_keys next_keys;           /**< rekey: those that it gets */
+    /** DESFire: like keys.get, with its ctx, in an exact version. `keys` are tried first; a card that refuses is asked
+     *  for the version of its key and met once more with that one. `get` returns SCRIP_E_KEY: not in the store. NULL:
+     *  there are no versions but those of `keys` */
+    enum scrip_status (*get_version)(void *ctx, enum scrip_purse_role role, uint8_t version, struct scrip_bytes m,
+                                     uint8_t out[16]);
     struct scrip_random random;
     struct scrip_journal *journal; /**< debit, credit, recover: the terminal's; NULL elsewhere */
     uint8_t timestamp[8];          /**< now, BCD; see scrip_purse_timestamp */
@@ -79,6 +84,8 @@ struct scrip_purse_result {
     struct scrip_desfire_failure failure; /**< what the card refused, if it did; storage cards: INS and status word
                                              of the pseudo-APDU */
     enum scrip_purse_role role;           /**< key in use when it failed */
+    bool has_key_version;                 /**< DESFire: the card refused the first key, and was asked: it has ... */
+    uint8_t key_version;                  /**< ... this version of it, as far as its word in the clear goes */
     bool committed;                       /**< the change is on the card for certain */
     bool commit_open;                     /**< a commit left and was not answered: the journal has it as an intent */
     bool recovered;  /**< debit: this terminal's earlier, unanswered commit was found on the card and

@@ -1,7 +1,10 @@
 /* The DESFire adapter: the runner of steps, and how a card is opened. */
 #include "job.h"
 #include "outcome.h"
+#include <scrip/desfire.h>
 #include <string.h>
+
+enum { SW_NOT_AUTHENTICATED = 0x91AE };
 
 _Static_assert(sizeof(struct job) <= SCRIP_PURSE_JOB_STATE, "a job must fit its place");
 
@@ -39,11 +42,15 @@ enum scrip_status job_random(struct scrip_purse_job *job, uint8_t out[16])
 enum scrip_status job_key(struct scrip_purse_job *job, enum scrip_purse_role role, bool diversified, uint8_t out[16])
 {
     const struct job *j = job_of(job);
-    uint8_t m[SCRIP_PURSE_DIVERSIFY_MAX];
+    const struct scrip_purse_request *request = job->request;
+    uint8_t memory[SCRIP_PURSE_DIVERSIFY_MAX];
     const enum scrip_purse_role scheme = diversified ? SCRIP_PURSE_PAY : SCRIP_PURSE_AMK; /* one M for all */
+    const struct scrip_bytes m = scrip_purse_diversify_input(scheme, j->tap.facts.uid, j->tap.purse.aid, memory);
     job->result.role = role;
-    return job->request->keys.get(job->request->keys.ctx, role,
-                                  scrip_purse_diversify_input(scheme, j->tap.facts.uid, j->tap.purse.aid, m), out);
+    if ((j->asked >> role & 1U) != 0) {
+        return request->get_version(request->keys.ctx, role, j->versions[role], m, out);
+    }
+    return request->keys.get(request->keys.ctx, role, m, out);
 }
 
 static bool role_is_diversified(enum scrip_purse_role role)
@@ -52,6 +59,84 @@ static bool role_is_diversified(enum scrip_purse_role role)
 }
 
 /* ---- opening ---- */
+
+static void meet_card(struct scrip_purse_job *job)
+{
+    struct job *j = job_of(job);
+    const struct scrip_purse_request *request = job->request;
+    scrip_desfire_tap_start(&j->tap, &request->profile->purse, request->card.uid_len == 7 ? request->card.uid : NULL);
+    j->by_id = false;
+}
+
+/* Does it look as if the card had another version of the key? It did not accept ours, and was not asked yet. */
+static bool may_have_other_version(const struct scrip_purse_job *job, const struct job *j, enum scrip_status status)
+{
+    const struct scrip_desfire_failure *failure = &job->result.failure;
+    return status == SCRIP_E_CARD && failure->cmd == SCRIP_DESFIRE_AF && failure->sw == SW_NOT_AUTHENTICATED &&
+           job->request->get_version != NULL && (j->asked >> job->result.role & 1U) == 0;
+}
+
+enum scrip_status job_take_proof(struct scrip_purse_job *job, const struct scrip_replies *replies)
+{
+    struct job *j = job_of(job);
+    const enum scrip_status status = job_take(job, replies);
+    if (!may_have_other_version(job, j, status)) {
+        return status;
+    }
+    scrip_desfire_term_start(&j->tap.term);
+    j->ask_version = true;
+    j->again = true;
+    return SCRIP_OK;
+}
+
+/* In the clear: a liar gains nothing by it that he would not have without, the key must fit all the same. The
+ * application is still selected. */
+enum scrip_status job_ask_version(struct scrip_purse_job *job, struct scrip_batch *batch)
+{
+    struct job *j = job_of(job);
+    uint8_t no;
+    if (!j->ask_version) {
+        return SCRIP_OK;
+    }
+    SCRIP_TRY(tap_key_number(&j->tap.purse, job->result.role, &no));
+    return scrip_desfire_get_key_version(&j->tap.term, batch, no, NULL);
+}
+
+/* The key of the version that the card says it has, if it is there and another one than was refused. */
+static bool has_other_key(struct scrip_purse_job *job, uint8_t version)
+{
+    struct job *j = job_of(job);
+    const enum scrip_purse_role role = job->result.role;
+    uint8_t key[16];
+    j->asked |= (uint8_t)(1U << role);
+    j->versions[role] = version;
+    const bool found =
+        job_key(job, role, role_is_diversified(role), key) == SCRIP_OK && !scrip_equal_ct(key, j->key, sizeof key);
+    scrip_wipe(key, sizeof key);
+    return found;
+}
+
+enum scrip_status job_take_version(struct scrip_purse_job *job, const struct scrip_replies *replies)
+{
+    struct job *j = job_of(job);
+    uint8_t version = 0;
+    struct scrip_buf out = scrip_buf(&version, 1);
+    const struct scrip_desfire_failure refused = job->result.failure;
+    const enum scrip_status status = scrip_desfire_term_take(&j->tap.term, replies, &out);
+    j->ask_version = false;
+    if (status == SCRIP_E_TORN || status == SCRIP_E_NO_CARD) {
+        job->result.failure = j->tap.term.failure;
+        return status;
+    }
+    job->result.has_key_version = status == SCRIP_OK && out.len == 1;
+    job->result.key_version = version;
+    if (!job->result.has_key_version || !has_other_key(job, version)) {
+        return refused.status;
+    }
+    job->result.failure = (struct scrip_desfire_failure){.status = SCRIP_OK};
+    meet_card(job);
+    return SCRIP_OK;
+}
 
 enum scrip_status job_meet(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
@@ -142,7 +227,8 @@ static enum scrip_status take(struct scrip_flow *flow, const struct scrip_replie
     if (status != SCRIP_OK) {
         return fail(job, status);
     }
-    j->step++;
+    j->step = j->again ? 0 : (uint8_t)(j->step + 1);
+    j->again = false;
     return SCRIP_OK;
 }
 
@@ -179,7 +265,7 @@ static enum scrip_status begin(struct scrip_purse_job *job)
     }
     j->steps = rows[job->operation].steps;
     j->role = rows[job->operation].role;
-    scrip_desfire_tap_start(&j->tap, &request->profile->purse, request->card.uid_len == 7 ? request->card.uid : NULL);
+    meet_card(job);
     job->flow.next = next;
     job->flow.take = take;
     return SCRIP_OK;

@@ -11,10 +11,14 @@ struct job {
     const struct step *steps;
     uint8_t step;
     bool continuing;
-    bool done;       /* the remaining steps are not needed */
-    uint8_t role;    /* enum scrip_purse_role of the operation */
-    uint8_t key[16]; /* of the authentication under way */
-    bool by_id;      /* the UID is random: met with the identification key first */
+    bool again;       /* from the first step */
+    bool done;        /* the remaining steps are not needed */
+    uint8_t role;     /* enum scrip_purse_role of the operation */
+    uint8_t key[16];  /* of the authentication under way */
+    bool by_id;       /* the UID is random: met with the identification key first */
+    bool ask_version; /* a key was refused: ask which version the card has, and begin again */
+    uint8_t asked;    /* bit by role: that was done, `versions` has the answer */
+    uint8_t versions[SCRIP_PURSE_ROLES];
     struct scrip_purse_debit debit;
     struct scrip_purse_topup topup;
     struct scrip_journal_line line;
@@ -48,15 +52,19 @@ enum scrip_status job_key(struct scrip_purse_job *job, enum scrip_purse_role rol
 /** Fresh RndA. */
 enum scrip_status job_random(struct scrip_purse_job *job, uint8_t out[16]);
 
-/* The four steps with which every operation on a personalised card begins. */
+/* The steps with which every operation on a personalised card begins. The first is passed over unless the second or
+ * the fourth of the others found that the card has another version of a key: then they begin anew. */
+enum scrip_status job_ask_version(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status job_take_version(struct scrip_purse_job *job, const struct scrip_replies *replies);
+enum scrip_status job_take_proof(struct scrip_purse_job *job, const struct scrip_replies *replies);
 enum scrip_status job_meet(struct scrip_purse_job *job, struct scrip_batch *batch);
 enum scrip_status job_meet_answer(struct scrip_purse_job *job, struct scrip_batch *batch);
 enum scrip_status job_open(struct scrip_purse_job *job, struct scrip_batch *batch);
 enum scrip_status job_answer(struct scrip_purse_job *job, struct scrip_batch *batch);
 #define JOB_OPENING                                                                                                    \
-    {job_meet, NULL}, {job_meet_answer, NULL}, {job_open, NULL},                                                       \
+    {job_ask_version, job_take_version}, {job_meet, NULL}, {job_meet_answer, job_take_proof}, {job_open, NULL},        \
     {                                                                                                                  \
-        job_answer, NULL                                                                                               \
+        job_answer, job_take_proof                                                                                     \
     }
 
 /** Reads for settling own intents, and settling them (settle.c). */

@@ -26,7 +26,7 @@ enum scrip_status tap_note(struct scrip_desfire_tap *tap, enum scrip_status stat
     return status;
 }
 
-static enum scrip_status key_number(const struct scrip_desfire_purse *purse, enum scrip_purse_role role, uint8_t *no)
+enum scrip_status tap_key_number(const struct scrip_desfire_purse *purse, enum scrip_purse_role role, uint8_t *no)
 {
     const uint8_t numbers[] = {
         [SCRIP_PURSE_AMK] = 0,
@@ -45,7 +45,7 @@ static enum scrip_status authenticate(struct scrip_desfire_tap *tap, struct scri
                                       enum scrip_purse_role role, bool first)
 {
     uint8_t no;
-    SCRIP_TRY(key_number(&tap->purse, role, &no));
+    SCRIP_TRY(tap_key_number(&tap->purse, role, &no));
     SCRIP_TRY(tap_note(
         tap,
         scrip_desfire_term_auth_ask(&tap->term, batch, (enum scrip_desfire_sm)tap->purse.sm, SCRIP_AES128, no, first),
@@ -58,7 +58,7 @@ enum scrip_status scrip_desfire_tap_preamble(struct scrip_desfire_tap *tap, stru
                                              enum scrip_purse_role role)
 {
     uint8_t no;
-    SCRIP_TRY(key_number(&tap->purse, role, &no));
+    SCRIP_TRY(tap_key_number(&tap->purse, role, &no));
     SCRIP_TRY(tap_note(tap, scrip_desfire_select_application(&tap->term, batch, tap->purse.aid), ITEM_NOTHING));
     return authenticate(tap, batch, role, true);
 }

@@ -4,6 +4,9 @@
 
 #include <scrip/purse_desfire.h>
 
+/** The number of a role's key. @return SCRIP_OK; SCRIP_E_KEY: this purse has none */
+enum scrip_status tap_key_number(const struct scrip_desfire_purse *purse, enum scrip_purse_role role, uint8_t *no);
+
 /** What a command that is out was for. */
 enum item {
     ITEM_NOTHING, /* only its success matters */
