@@ -109,6 +109,8 @@ void tool_man_list(FILE *out)
     }
 }
 
+#define LINK_KINDS "card: pcsc: pn532: mfrc522: tcp: trace: fault:"
+
 /* ---- completion ------------------------------------------------------------------------------------------------ */
 
 /* The first words, each once: "card", "demo", ... or the second words of a group. */
@@ -162,7 +164,7 @@ static void bash_option_value(void *ctx, const struct tool_option *option)
 {
     static const char *const action[] = {
         [TOOL_FILE] = "files=1",
-        [TOOL_LINK] = "words=\"card: pcsc: tcp: trace: fault:\"",
+        [TOOL_LINK] = "link=1",
     };
     if (option->kind == TOOL_CHOICE) {
         fprintf(ctx, "        --%s) words=\"%s\" ;;\n", option->name, option->choices);
@@ -192,18 +194,59 @@ static void bash_command(FILE *out, const struct tool_command *command)
     fprintf(out, "\" %s;;\n        esac ;;\n", takes_files(command) ? "files=1 " : "");
 }
 
+/* Bash cuts what is typed at colons and equals signs too, which LINKs and --name=VALUE are full of. So the line is cut
+ * at blanks here, and what bash has in place already is taken off the replies again. */
+static const char BASH_HEAD[] =
+    "# bash completion for scrip; generated from its option tables\n"
+    "_scrip_reply() { # PREFIX: the words on standard input, behind what is in front of them\n"
+    "    local word\n"
+    "    while IFS= read -r word; do COMPREPLY+=(\"$1$word\"); done\n"
+    "}\n"
+    "_scrip_link() { # TYPED PREFIX: a LINK, or as much as there is of it\n"
+    "    local link=$1 front=$2 part\n"
+    "    while [[ $link == @(trace|fault):*:* ]]; do\n"
+    "        part=${link#*:}\n"
+    "        front+=${link%%:*}:${part%%:*}:\n"
+    "        link=${part#*:}\n"
+    "    done\n"
+    "    case $link in\n"
+    "    card:* | pn532:* | mfrc522:* | trace:*)\n"
+    "        _scrip_reply \"$front${link%%:*}:\" < <(compgen -f -- \"${link#*:}\") ;;\n"
+    "    *:*) ;;\n"
+    "    *) _scrip_reply \"$front\" < <(compgen -W \"" LINK_KINDS "\" -- \"$link\") ;;\n"
+    "    esac\n"
+    "    compopt -o nospace 2>/dev/null\n"
+    "}\n"
+    "_scrip() {\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} words=\"\" files=0 link=0 group=\"\" front=\"\" cuts=\"\" typed i\n"
+    "    read -ra typed <<<\"$line\"\n"
+    "    [[ $line == *[[:blank:]] ]] && typed+=(\"\")\n"
+    "    local n=$((${#typed[@]} - 1))\n"
+    "    local cur=${typed[n]} prev=${typed[n - 1]} whole=${typed[n]}\n"
+    "    local one=${typed[1]:-} two=\"${typed[1]:-} ${typed[2]:-}\"\n"
+    "    if [[ $cur == --*=* ]]; then prev=${cur%%=*} front=$prev= cur=${cur#*=}; fi\n"
+    "    COMPREPLY=()\n"
+    "    if [[ $one == help && $n -gt 1 ]]; then n=$((n - 1)) one=${typed[2]:-}; fi\n"
+    "    if [ \"$n\" -eq 1 ]; then\n"
+    "        COMPREPLY=($(compgen -W \"";
+
+static const char BASH_TAIL[] =
+    "    *) continue ;;\n    esac\n    break\n    done\n"
+    "    if [ \"$link\" = 1 ]; then _scrip_link \"$cur\" \"$front\"; fi\n"
+    "    _scrip_reply \"$front\" < <(compgen -W \"$words\" -- \"$cur\")\n"
+    "    if [ \"$files\" = 1 ]; then _scrip_reply \"$front\" < <(compgen -f -- \"$cur\"); fi\n"
+    "    [[ $COMP_WORDBREAKS == *:* ]] && cuts+=:\n"
+    "    [[ $COMP_WORDBREAKS == *=* ]] && cuts+==\n"
+    "    [[ -n $cuts && $whole == *[$cuts]* ]] && front=${whole%\"${whole##*[$cuts]}\"} || front=\"\"\n"
+    "    for i in \"${!COMPREPLY[@]}\"; do COMPREPLY[i]=${COMPREPLY[i]#\"$front\"}; done\n"
+    "}\ncomplete -o filenames -F _scrip scrip\n";
+
 void tool_completion_bash(FILE *out)
 {
-    fputs("# bash completion for scrip; generated from its option tables\n"
-          "_scrip() {\n"
-          "    local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\" words=\"\" files=0\n"
-          "    local one=\"${COMP_WORDS[1]}\" two=\"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" group=\"\"\n"
-          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-          "        COMPREPLY=($(compgen -W \"",
-          out);
+    fputs(BASH_HEAD, out);
     put_words(out, NULL);
     fputs("help\" -- \"$cur\"))\n        return\n    fi\n"
-          "    if [ \"$COMP_CWORD\" -eq 2 ]; then\n        case \"$one\" in\n",
+          "    if [ \"$n\" -eq 2 ]; then\n        case \"$one\" in\n",
           out);
     each_group(out, bash_group);
     fputs("        *) words=\"\" ;;\n        esac\n"
@@ -215,11 +258,7 @@ void tool_completion_bash(FILE *out)
     for (size_t i = 0; (command = tool_command_at(i)) != NULL; i++) {
         bash_command(out, command);
     }
-    fputs("    *) continue ;;\n    esac\n    break\n    done\n"
-          "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-          "    [ \"$files\" = 1 ] && COMPREPLY+=($(compgen -f -- \"$cur\"))\n"
-          "}\ncomplete -o filenames -F _scrip scrip\n",
-          out);
+    fputs(BASH_TAIL, out);
 }
 
 /* Text inside single quotes of an _arguments specification. */
@@ -247,7 +286,7 @@ static void zsh_option(void *ctx, const struct tool_option *option)
     } else if (option->kind == TOOL_CHOICE) {
         fprintf(out, ":%s:(%s)", option->value, option->choices);
     } else if (option->kind == TOOL_LINK) {
-        fprintf(out, ":%s:(card\\: pcsc\\: tcp\\: trace\\: fault\\:)", option->value);
+        fprintf(out, ":%s:_scrip_link", option->value);
     } else if (option->kind != TOOL_FLAG) {
         fprintf(out, ":%s: ", option->value);
     }
@@ -263,18 +302,31 @@ static void zsh_group(FILE *out, const char *group)
 
 void tool_completion_zsh(FILE *out)
 {
-    fputs("#compdef scrip\n# zsh completion for scrip; generated from its option tables\n_scrip() {\n"
+    fputs("#compdef scrip\n# zsh completion for scrip; generated from its option tables\n"
+          "_scrip_link() {\n"
+          "    local file\n"
+          "    while [[ $PREFIX == (trace|fault):*:* ]]; do\n"
+          "        file=${${PREFIX#*:}%%:*}\n"
+          "        compset -P \"${PREFIX%%:*}:${(b)file}:\" || return\n"
+          "    done\n"
+          "    if compset -P '(card|pn532|mfrc522|trace):'; then _files; else compadd -S '' -- " LINK_KINDS "; fi\n"
+          "}\n"
+          "_scrip() {\n"
           "    local group\n"
           "    if (( CURRENT == 2 )); then compadd ",
           out);
     put_words(out, NULL);
     fputs("help; return; fi\n    if (( CURRENT == 3 )); then case $words[2] in\n", out);
     each_group(out, zsh_group);
-    fputs("        esac\n    fi\n    for group in \"$words[2] $words[3]\" \"$words[2]\"; do\n        case $group in\n",
+    fputs("        help) compadd ", out);
+    put_words(out, NULL);
+    fputs("; return ;;\n        esac\n    fi\n    for group in \"$words[2] $words[3]\" \"$words[2]\"; do\n        case "
+          "$group in\n",
           out);
     const struct tool_command *command;
     for (size_t i = 0; (command = tool_command_at(i)) != NULL; i++) {
-        fprintf(out, "        '%s') _arguments", command->name);
+        const unsigned words = strchr(command->name, ' ') != NULL ? 2 : 1; /* they are no operands to _arguments */
+        fprintf(out, "        '%s') shift %u words; (( CURRENT -= %u )); _arguments", command->name, words, words);
         tool_options_each(command, zsh_option, out);
         fprintf(out, "%s; return ;;\n", takes_files(command) ? " '*:file:_files'" : "");
     }
