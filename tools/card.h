@@ -4,6 +4,7 @@
 
 #include "common.h"
 #include <scrip/profile.h>
+#include <scrip/wallet.h>
 
 #define OPERAND_CARD                                                                                                   \
     {                                                                                                                  \
@@ -31,6 +32,17 @@ const char *card_kind_text(const struct scrip_vcard_identity *identity, char tex
  *  @return TOOL_OK or TOOL_FAILED */
 int card_draft(struct tool *tool, const char *path, char draft[1024]);
 int card_place(struct tool *tool, const char *draft, const char *path, int code);
+
+/** The keys that a new DESFire card gets: pay, write and topup of one version, the newest of the others. */
+struct card_keys {
+    struct scrip_keys *keys;
+    unsigned version;
+};
+
+/** Choose them by --key-version, else the newest version that the store has of all three, and put them into a request.
+ *  @param chosen  must live as long as the request @return TOOL_OK, or after saying why TOOL_FAILED or TOOL_USAGE */
+int card_keys_choose(struct tool *tool, struct scrip_keys *keys, struct card_keys *chosen,
+                     struct scrip_purse_request *request);
 
 /** What a storage card's file holds: sectors and purse; no key is shown. @return TOOL_OK or TOOL_FAILED */
 int card_show_classic(struct tool *tool, const char *path, const struct scrip_vcard_identity *identity);

@@ -23,8 +23,8 @@ static int check_options(struct tool *tool, bool desfire)
     static const struct {
         const char *name;
         bool desfire;
-    } rows[] = {
-        {"generation", true}, {"keep-pending", true}, {"keep-on-0c", true}, {"number", true}, {"genuine", false}};
+    } rows[] = {{"generation", true}, {"keep-pending", true}, {"keep-on-0c", true},
+                {"number", true},     {"key-version", true},  {"genuine", false}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (tool_has(tool, rows[i].name) && rows[i].desfire != desfire) {
             return tool_usage(tool, "--%s: only for %s cards", rows[i].name, desfire ? "storage" : "DESFire");
@@ -135,11 +135,9 @@ static int personalise(struct tool *tool, const char *path, const struct scrip_p
 {
     const struct scrip_clock clock = scrip_clock_system();
     struct scrip_purse_header header = {0};
-    struct scrip_purse_request request = {.profile = &profile->desfire,
-                                          .storage = &profile->purse,
-                                          .random = scrip_random_system(),
-                                          .new_key_version = (uint8_t)tool_number(tool, "key-version", 1),
-                                          .header = &header};
+    struct scrip_purse_request request = {
+        .profile = &profile->desfire, .storage = &profile->purse, .random = scrip_random_system(), .header = &header};
+    struct card_keys card_keys;
     char error[SCRIP_VCARD_ERROR_MAX] = "";
     struct scrip_vcard *card = NULL;
     struct scrip_link *link = NULL;
@@ -153,6 +151,11 @@ static int personalise(struct tool *tool, const char *path, const struct scrip_p
         return code;
     }
     request.keys = tool_purse_keys(keys);
+    code = profile->family == SCRIP_VCARD_DESFIRE ? card_keys_choose(tool, keys, &card_keys, &request) : TOOL_OK;
+    if (code != TOOL_OK) {
+        scrip_keys_close(keys);
+        return code;
+    }
     enum scrip_status status = scrip_vcard_open(path, NULL, &card, error);
     status = status == SCRIP_OK ? scrip_link_to_card(card, true, &link) : status;
     status = status == SCRIP_OK ? scrip_link_connect(link, 0, &request.card) : status;
@@ -275,8 +278,7 @@ const struct tool_command tool_card_new = {
             {.name = "key-version",
              .kind = TOOL_NUMBER,
              .value = "VERSION",
-             .help = "version byte of the keys on the card",
-             .initial = "1"},
+             .help = "DESFire: version of the pay, write and topup keys; else the newest that the store has of all"},
             {.name = "keep-pending",
              .kind = TOOL_FLAG,
              .help = "emulator: a new authentication keeps an open transaction"},

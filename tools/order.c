@@ -69,6 +69,20 @@ static int keep_token(struct tool *tool, const json_t *order)
     return TOOL_OK;
 }
 
+/* What the other kinds need is checked by the server, which has the keys and knows the card. */
+static void put_details(struct tool *tool, json_t *body)
+{
+    static const char *const numbers[][2] = {{"offset", "offset"}, {"key-version", "key_version"}};
+    if (tool_has(tool, "data")) {
+        json_object_set_new(body, "data", json_string(tool_text(tool, "data")));
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (tool_has(tool, numbers[i][0])) {
+            json_object_set_new(body, numbers[i][1], json_integer(tool_number(tool, numbers[i][0], 0)));
+        }
+    }
+}
+
 static int create(struct tool *tool)
 {
     char id[40];
@@ -88,6 +102,7 @@ static int create(struct tool *tool)
         json_object_set_new(body, "amount", json_integer(amount));
         json_object_set_new(body, "currency", json_string(tool_text(tool, "currency")));
     }
+    put_details(tool, body);
     code = code == TOOL_OK ? tool_http(tool, "POST", "/api/v1/orders", body, "creating the order", &answer) : code;
     if (code == TOOL_OK) {
         say_order(tool, answer);
@@ -101,7 +116,7 @@ static int create(struct tool *tool)
 
 const struct tool_command tool_order_create = {
     .name = "order create",
-    .summary = "order value (or a reading) for a card",
+    .summary = "order value, a reading, data or new keys for a card",
     .text =
         "Makes an order for one card. The id is made here and belongs to this intent for ever: the same command with "
         "the same id changes nothing, so it may be repeated after any failure. The order must be funded before it "
@@ -122,8 +137,17 @@ const struct tool_command tool_order_create = {
              .kind = TOOL_CHOICE,
              .value = "KIND",
              .help = "what for",
-             .choices = "topup read",
+             .choices = "topup read write rekey",
              .initial = "topup"},
+            {.name = "data",
+             .kind = TOOL_HEX,
+             .value = "HEX",
+             .help = "kind write: 1 to 60 bytes for the free part of the card header"},
+            {.name = "offset", .kind = TOOL_NUMBER, .value = "BYTES", .help = "kind write: where in it they go"},
+            {.name = "key-version",
+             .kind = TOOL_NUMBER,
+             .value = "VERSION",
+             .help = "kind rekey: version of pay, write and topup key that the card gets"},
             {.name = "id", .kind = TOOL_TEXT, .value = "ID", .help = "the order's id; else a random one"},
             {.name = "token-out",
              .kind = TOOL_FILE,

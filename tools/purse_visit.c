@@ -193,6 +193,13 @@ static enum scrip_status get_version(void *ctx, enum scrip_purse_role role, stru
     return scrip_keys_diversify(keys->keys, (enum scrip_key_role)role, keys->version, m, out);
 }
 
+/* A store in an exact version. */
+static enum scrip_status get_exact(void *ctx, enum scrip_purse_role role, uint8_t version, struct scrip_bytes m,
+                                   uint8_t out[16])
+{
+    return scrip_keys_diversify(ctx, (enum scrip_key_role)role, version, m, out);
+}
+
 struct scrip_purse_keys tool_versioned_keys(struct versioned_keys *keys)
 {
     return (struct scrip_purse_keys){.ctx = keys, .get = get_version};
@@ -223,6 +230,7 @@ int visit_set_up(struct tool *tool, struct visit *visit, enum scrip_purse_operat
         visit->request.profile = is_desfire(visit) ? &visit->purse.desfire : NULL;
         visit->request.storage = is_desfire(visit) ? NULL : &visit->purse.storage;
         visit->request.keys = tool_purse_keys(visit->keys);
+        visit->request.get_version = get_exact;
         visit->request.random = scrip_random_system();
         scrip_purse_timestamp(now_ms, visit->request.timestamp);
     }
@@ -284,6 +292,9 @@ static void put_result(struct tool *tool, const struct visit *visit)
     }
     if (result->has_copies) {
         put_copies(tool, result);
+    }
+    if (result->has_key_version) {
+        tool_put(tool, "key_version", json_integer(result->key_version));
     }
     tool_put(tool, "recovered", json_boolean(result->recovered));
     tool_put(tool, "repaired", json_boolean(result->repaired));
@@ -385,6 +396,10 @@ int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation
     const struct scrip_purse_result *result = &visit->job.result;
     (void)scrip_purse_run(&visit->job, visit->purse.family, operation, &visit->request, visit->link);
     put_result(tool, visit);
+    if (result->has_key_version) {
+        tool_note(tool, "this card has version %u of the %s key, and not the newest of the store", result->key_version,
+                  scrip_key_role_name((enum scrip_key_role)result->role));
+    }
     if (result->outcome == SCRIP_OUTCOME_ACCEPTED && result->status == SCRIP_OK) {
         return TOOL_OK;
     }
