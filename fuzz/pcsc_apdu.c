@@ -21,6 +21,7 @@ struct table {
     size_t at;
     uint8_t sak;
     struct scrip_pcsc pcsc;
+    struct scrip_pcsc_redaction seen, told;
     uint8_t room[2048];
     /* the reader with a card in its field */
     struct scrip_nv_memory memory;
@@ -112,21 +113,31 @@ static enum scrip_status direct(void *ctx, struct scrip_bytes command, struct sc
 }
 
 /* No run of six bytes of what was to be hidden is left. */
-static void hidden(struct scrip_bytes command)
+static void hidden(struct table *t, struct scrip_bytes command, struct scrip_bytes response)
 {
     uint8_t shown[256];
+    uint8_t heard[1024];
     memcpy(shown, command.at, command.len);
+    memcpy(heard, response.at, response.len < sizeof heard ? response.len : sizeof heard);
     if (command.len < 5 || command.at[0] != 0xFF) {
-        must(!scrip_pcsc_redact(shown, command.len) && memcmp(shown, command.at, command.len) == 0);
+        must(!scrip_pcsc_redact(&t->seen, shown, command.len) && memcmp(shown, command.at, command.len) == 0);
         return;
     }
-    (void)scrip_pcsc_redact(shown, command.len);
+    const struct scrip_pcsc_redaction before = t->seen;
+    const bool changed = scrip_pcsc_redact(&t->seen, shown, command.len);
     must(memcmp(shown, command.at, 4) == 0);
+    must(changed || memcmp(shown, command.at, command.len) == 0);
     for (size_t i = 5; command.at[1] == 0x82 && command.len == 5U + command.at[4] && i < command.len; i++) {
         must(shown[i] == 0);
     }
-    (void)scrip_pcsc_redact(shown, command.len);
-    (void)scrip_pcsc_redact_answer(command, shown, command.len);
+    if (before.writes && command.at[1] == 0xC2 && command.len == 23 && command.at[4] == 18 && command.at[5] == 0x95 &&
+        command.at[6] == 16) { /* the content of a trailer */
+        must(scrip_get_le32(shown + 7) == 0 && scrip_get_le32(shown + 19) == 0);
+    }
+    if (response.len <= sizeof heard) {
+        (void)scrip_pcsc_redact_answer(&t->seen, command, heard, response.len);
+        must(response.len < 2 || memcmp(heard + response.len - 2, response.at + response.len - 2, 2) == 0);
+    }
 }
 
 /* A line that ends, in whatever room there is. */
@@ -134,7 +145,7 @@ static void explained(struct table *t, struct scrip_bytes command, struct scrip_
 {
     char text[1024];
     const size_t cap = 1U + next(t) * 4U;
-    const size_t len = scrip_pcsc_explain(command, response, text, cap);
+    const size_t len = scrip_pcsc_explain(&t->told, command, response, text, cap);
     must(len < cap && memchr(text, '\0', cap) == text + len);
 }
 
@@ -154,8 +165,9 @@ static void command_run(struct table *t, struct scrip_bytes command)
     if (status == SCRIP_OK && command.len > 1 && command.at[0] == 0xFF && command.at[1] == 0xB0) {
         must(authenticated || out.len == sizeof canary + 2);
     }
-    hidden(command);
-    explained(t, command, scrip_bytes(t->room + sizeof canary, out.len - sizeof canary));
+    const struct scrip_bytes response = scrip_bytes(t->room + sizeof canary, out.len - sizeof canary);
+    hidden(t, command, response);
+    explained(t, command, response);
 }
 
 /* ---- The reader with a card -------------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@ struct link_trace {
     struct scrip_link *inner;
     struct scrip_capture *capture;
     bool powered;
+    struct scrip_pcsc_redaction seen;
     uint8_t shown[SCRIP_CAPTURE_APDU_MAX]; /* a command or answer as the capture may have it */
 };
 
@@ -30,6 +31,7 @@ static enum scrip_status connect(struct scrip_link *link, uint32_t timeout_ms, s
     const enum scrip_status status = scrip_link_connect(self->inner, timeout_ms, info);
     link_error_copy(link, self->inner);
     if (status == SCRIP_OK) {
+        self->seen = (struct scrip_pcsc_redaction){0};
         self->powered = true;
         (void)scrip_capture_card(self->capture, info);
     }
@@ -45,7 +47,7 @@ static enum scrip_status command_write(struct link_trace *self, struct scrip_byt
         return SCRIP_E_LENGTH;
     }
     memcpy(self->shown, capdu.at, capdu.len);
-    (void)scrip_pcsc_redact(self->shown, capdu.len);
+    (void)scrip_pcsc_redact(&self->seen, self->shown, capdu.len);
     const enum scrip_status status =
         scrip_capture_frame(self->capture, SCRIP_TRACE_COMMAND, scrip_bytes(self->shown, capdu.len));
     scrip_wipe(self->shown, capdu.len);
@@ -61,7 +63,7 @@ static void answer_write(struct link_trace *self, struct scrip_bytes capdu, stru
     if (answer.len != 0) {
         memcpy(self->shown, answer.at, answer.len);
     }
-    (void)scrip_pcsc_redact_answer(capdu, self->shown, answer.len);
+    (void)scrip_pcsc_redact_answer(&self->seen, capdu, self->shown, answer.len);
     (void)scrip_capture_frame(self->capture, SCRIP_TRACE_RESPONSE, scrip_bytes(self->shown, answer.len));
     scrip_wipe(self->shown, answer.len);
 }

@@ -86,6 +86,7 @@ struct explainer {
     struct scrip_keys *keys;
     struct ring ring;
     struct scrip_desfire_explain explain;
+    struct scrip_pcsc_redaction seen;
     struct scrip_desfire_explain_count total;
     json_t *lines;
     uint8_t command[SCRIP_CAPTURE_APDU_MAX];
@@ -126,6 +127,7 @@ static int begin_card(struct explainer *explainer, const struct scrip_card_info 
         return tool_usage(explainer->tool, "--uid: a UID has 14 hex digits");
     }
     ring_add_store(&explainer->ring, explainer->keys, uid);
+    explainer->seen = (struct scrip_pcsc_redaction){0};
     scrip_desfire_explain_start(&explainer->explain, explainer->ring.keys, explainer->ring.count, on_line, explainer);
     if (card != NULL) {
         char line[64];
@@ -144,7 +146,7 @@ static void flush_command(struct explainer *explainer, struct scrip_bytes respon
         return;
     }
     explainer->pending = false;
-    if (scrip_pcsc_explain(command, response, words, sizeof words) == 0) {
+    if (scrip_pcsc_explain(&explainer->seen, command, response, words, sizeof words) == 0) {
         scrip_desfire_explain_exchange(&explainer->explain, command, response);
     } else { /* the reader's own: no messaging of a card is in it */
         snprintf(line, sizeof line, "%u  %s", ++explainer->explain.count.exchanges, words);

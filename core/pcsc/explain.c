@@ -269,18 +269,32 @@ static void tell_answer(struct scrip_buf *out, const struct scrip_apdu *cmd, str
     }
 }
 
-size_t scrip_pcsc_explain(struct scrip_bytes command, struct scrip_bytes response, char *text, size_t cap)
+/* The beginning of an answer, and its status word. */
+static struct scrip_bytes answer_copy(uint8_t *at, size_t cap, struct scrip_bytes response)
+{
+    struct scrip_buf copy = scrip_buf(at, cap);
+    const size_t data = response.len < 2 ? 0 : response.len - 2;
+    (void)scrip_buf_add_bytes(&copy, scrip_bytes_head(response, data < cap - 2 ? data : cap - 2));
+    (void)scrip_buf_add_bytes(&copy, scrip_bytes_from(response, data));
+    return scrip_buf_bytes(&copy);
+}
+
+size_t scrip_pcsc_explain(struct scrip_pcsc_redaction *seen, struct scrip_bytes command, struct scrip_bytes response,
+                          char *text, size_t cap)
 {
     uint8_t shown[SCRIP_PCSC_EXPLAIN_COMMAND];
+    uint8_t heard[SCRIP_PCSC_EXPLAIN_COMMAND];
     struct scrip_buf out = scrip_buf(text, cap - 1);
     struct scrip_apdu apdu = {0};
     const size_t len = command.len < sizeof shown ? command.len : sizeof shown;
+    const struct scrip_bytes answer = answer_copy(heard, sizeof heard, response);
     if (command.len == 0 || command.at[0] != 0xFF) {
         text[0] = '\0';
         return 0;
     }
     memcpy(shown, command.at, len);
-    (void)scrip_pcsc_redact(shown, len);
+    (void)scrip_pcsc_redact(seen, shown, len);
+    (void)scrip_pcsc_redact_answer(seen, scrip_bytes(shown, len), heard, answer.len);
     words(&out, "reader: ");
     if (pcsc_parse(scrip_bytes(shown, len), &apdu) == SCRIP_OK) {
         teller(apdu.ins)(&out, &apdu);
@@ -288,7 +302,7 @@ size_t scrip_pcsc_explain(struct scrip_bytes command, struct scrip_bytes respons
         words(&out, "no APDU: ");
         hex(&out, scrip_bytes(shown, len));
     }
-    tell_answer(&out, &apdu, response);
+    tell_answer(&out, &apdu, answer);
     text[out.len] = '\0';
     return out.len;
 }

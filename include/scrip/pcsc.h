@@ -76,22 +76,35 @@ void scrip_pcsc_off(struct scrip_pcsc *pcsc);
  *  @return length */
 size_t scrip_pcsc_atr(const struct scrip_target *target, uint8_t atr[33]);
 
+/** What raw frames have announced: the next one writes a trailer, what is heard now is one. For one card's commands in
+ *  their order; all zeros to begin with. Fields private. */
+struct scrip_pcsc_redaction {
+    bool writes;
+    bool reads;
+};
+
 /** Put zeros over key material in a pseudo-APDU before it goes into a trace: keys that are loaded, and trailers that
- *  are written. Other APDUs stay as they are. @param command changed in place @return whether anything was hidden */
-bool scrip_pcsc_redact(uint8_t *command, size_t len);
+ *  are written, by the reader's commands, through the chip or in raw frames. Other APDUs stay as they are. Frames that
+ *  a program enciphers by itself are shown as they go through the air.
+ *  @param command  changed in place @return whether anything was hidden */
+bool scrip_pcsc_redact(struct scrip_pcsc_redaction *seen, uint8_t *command, size_t len);
 
 /** The same for its answer: where key B is data a trailer that is read shows it, and it may be the key A of others.
+ *  @param seen     after scrip_pcsc_redact of the command
  *  @param command  as it was sent or as it is shown  @param answer  with its status word, changed in place */
-bool scrip_pcsc_redact_answer(struct scrip_bytes command, uint8_t *answer, size_t len);
+bool scrip_pcsc_redact_answer(const struct scrip_pcsc_redaction *seen, struct scrip_bytes command, uint8_t *answer,
+                              size_t len);
 
-/** Most bytes of a command that are looked at for its explanation. */
+/** Most bytes of a command, and of an answer, that are looked at for its explanation. */
 #define SCRIP_PCSC_EXPLAIN_COMMAND 320U
 
 /** A pseudo-APDU and its answer in one line of words, without newline: "reader: decrement block 4 by 150 -> OK". Keys
  *  are never among them.
+ *  @param seen      as for scrip_pcsc_redact
  *  @param response  empty: it was not answered
  *  @param text      receives the line and its NUL, cut where it does not fit; @param cap at least 1
  *  @return length of the line; 0: not of class FF */
-size_t scrip_pcsc_explain(struct scrip_bytes command, struct scrip_bytes response, char *text, size_t cap);
+size_t scrip_pcsc_explain(struct scrip_pcsc_redaction *seen, struct scrip_bytes command, struct scrip_bytes response,
+                          char *text, size_t cap);
 
 #endif

@@ -85,6 +85,8 @@ static const char *const session[] = {
     "FFD6000710" KEY_A "FF078069" KEY_B,
     "FFD6000410 000102030405060708090A0B0C0D0E0F",
     "FF0000000FD4400160 07" KEY_A "04030201",
+    "FFC2000104 9502 A007", /* raw, in two frames */
+    "FFC2000112 9510" KEY_A "FF078069" KEY_B,
 };
 
 static void the_text_holds_the_commands_and_no_key(void **state)
@@ -97,6 +99,7 @@ static void the_text_holds_the_commands_and_no_key(void **state)
     assert_non_null(strstr(text, "> FF82000006000000000000"));
     assert_non_null(strstr(text, "> FFD6000710000000000000FF078069000000000000"));
     assert_non_null(strstr(text, "> FFD6000410000102030405060708090A0B0C0D0E0F"));
+    assert_non_null(strstr(text, "> FFC20001129510000000000000FF078069000000000000"));
     assert_non_null(strstr(text, "> FF0000000FD440016007000000000000"
                                  "04030201"));
 }

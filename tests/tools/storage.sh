@@ -219,4 +219,13 @@ ok "rekey again is no harm" "$SCRIP" purse rekey --from-version 1 $(on classic c
 ok "a traced payment" "$SCRIP" pay 0.10 --reader trace:t.pcapng:card:broken.card --purse bcd $till
 grep -qaP '\xB0\xB1\xB2\xB3\xB4\xB5' t.pcapng
 is "no key is in the capture" 1 $?
+# A capture that another program wrote, with keys in it: a trailer written and read in raw frames.
+{
+    printf '# scrip capture 1\n1700000000.000000000 card uid 01020304 atr 3B8F8001804F0CA000000306030001000000006A\n'
+    printf '1700000000.000000001 %s\n' '> FFC20001049502A007' '< C00300900097010A9000' \
+        '> FFC20001129510A0A1A2A3A4A5FF078069B0B1B2B3B4B5' '< C00300900097010A9000' \
+        '> FFC200010495023007' '< C0030090009710000000000000FF078069B0B1B2B3B4B59000'
+} >foreign.txt
+ok "a foreign capture is explained" "$SCRIP" trace explain foreign.txt
+is "and its keys are not" "0 2" "$(grep -c 'A0A1A2\|B0B1B2' out) $(grep -c '000000000000FF078069000000000000' out)"
 finish

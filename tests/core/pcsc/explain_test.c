@@ -10,7 +10,8 @@ static size_t explain(const char *command, const char *response, char *text, siz
     uint8_t sent[600];
     uint8_t heard[600];
     const struct scrip_bytes capdu = scrip_bytes(sent, from_hex(command, sent, sizeof sent));
-    return scrip_pcsc_explain(capdu, scrip_bytes(heard, from_hex(response, heard, sizeof heard)), text, cap);
+    struct scrip_pcsc_redaction seen = {0};
+    return scrip_pcsc_explain(&seen, capdu, scrip_bytes(heard, from_hex(response, heard, sizeof heard)), text, cap);
 }
 
 static void commands_and_answers_are_told_in_words(void **state)
@@ -34,6 +35,11 @@ static void commands_and_answers_are_told_in_words(void **state)
          "reader: read block 4 -> OK: 000102030405060708090A0B0C0D0E0F"},
         {"FFB0000420", "6982", "reader: read block 4 and on, bytes: 32 -> not authenticated for that (6982)"},
         {"FFD6000410" V500, "9000", "reader: write block 4: value 500, address 4 -> OK"},
+        {"FFB0000710", KEYS "9000", "reader: read block 7 -> OK: 000000000000FF078069000000000000"},
+        {"FFC2000104 9502 3007", "C003009000 9710" KEYS "9000",
+         "reader: transparent exchange: 95023007 -> OK: C0030090009710000000000000FF078069000000000000"},
+        {"FFC2000116 9502A007 9510" KEYS, "C003009000 9000",
+         "reader: transparent exchange: 9502A0079510000000000000FF078069000000000000 -> OK: C003009000"},
         {"FFD6000710" KEYS, "9000", "reader: write block 7: 000000000000FF078069000000000000 -> OK"},
         {"FFD70004050200000096", "9000", "reader: decrement block 4 by 150 -> OK"},
         {"FFD70004050100000096", "6301", "reader: increment block 4 by 150 -> no answer from the card (6301)"},
