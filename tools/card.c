@@ -177,8 +177,8 @@ const struct tool_command tool_card_exchange = {
         "hex on a line. A line RESET takes power from the card and gives it back, and prints nothing. Empty lines "
         "and lines that begin with # are skipped. The card is powered when the command starts. A storage card (MIFARE "
         "Classic, one-time wallet) knows no APDUs: its reader answers the pseudo-APDUs of PC/SC for it, FF 82 to load "
-        "a "
-        "key, FF 86 to authenticate, FF B0 to read, and so on.",
+        "a key, FF 86 to authenticate, FF B0 to read, and so on. Responses are printed as they are: a sector trailer "
+        "whose key B can be read shows that key. (Captures and trace explain blank it.)",
     .operands = (const struct tool_option[]){OPERAND_CARD, {.name = NULL}},
     .options = (const struct tool_option[]){{.name = "random",
                                              .kind = TOOL_HEX,
