@@ -62,6 +62,7 @@ is "zsh: behind help" "scrip help topup" "$(zsh_line 'scrip help top')"
 is "zsh: an option of a command of one word" "scrip topup --token-file" "$(zsh_line 'scrip topup --tok')"
 is "zsh: and its value" "scrip topup --state alice.card" "$(zsh_line 'scrip topup --state al')"
 is "zsh: an option" "scrip card exchange alice.card --random" "$(zsh_line 'scrip card exchange alice.card --ra')"
+is "zsh: one of an option's choices" "scrip order create --kind rekey" "$(zsh_line 'scrip order create --kind rek')"
 is "zsh: a file" "scrip card show alice.card" "$(zsh_line 'scrip card show al')"
 is "zsh: the file of a LINK" "scrip balance --reader card:alice.card" "$(zsh_line 'scrip balance --reader card:al')"
 is "zsh: the LINK behind a capture" "scrip balance --reader trace:out.pcapng:card:" \
