@@ -1,5 +1,6 @@
 /* common.c: what several subcommands share. */
 #include "common.h"
+#include <errno.h>
 #include <scrip/desfire.h>
 #include <scrip/reader.h>
 #include <stdlib.h>
@@ -258,4 +259,36 @@ char *tool_time_text(uint64_t unix_ms, char text[32])
     gmtime_r(&seconds, &broken);
     strftime(text, 32, "%Y-%m-%d %H:%M:%S UTC", &broken);
     return text;
+}
+
+void tool_put_all(struct tool *tool, json_t *answer)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(answer, name, value)
+    {
+        tool_put(tool, name, json_incref(value));
+    }
+}
+
+/* ---- the ledger ------------------------------------------------------------------------------------------------ */
+
+int tool_fail_ledger(struct tool *tool, enum scrip_status status, const char *path)
+{
+    const bool there = access(path, F_OK) == 0;
+    const struct tool_failure failure = {.status = status,
+                                         .problem = there && status == SCRIP_E_IO ? TOOL_PROBLEM_NO_LEDGER
+                                                                                  : TOOL_PROBLEM_DERIVE,
+                                         .what = path,
+                                         .detail = there ? NULL : strerror(errno)};
+    return tool_fail(tool, &failure);
+}
+
+/* ---- orders ---------------------------------------------------------------------------------------------------- */
+
+bool tool_is_order_id(const char *id)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-";
+    const size_t len = strlen(id);
+    return len >= 1 && len <= 64 && id[0] != '.' && strspn(id, allowed) == len;
 }

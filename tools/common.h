@@ -57,6 +57,14 @@ char *tool_uid_text(const uint8_t uid[7], bool storage, char text[15]);
 /** A time as 2026-11-21 02:03:04 UTC. @return text */
 char *tool_time_text(uint64_t unix_ms, char text[32]);
 
+/** Take what a server answered over into the JSON object that is printed at the end. */
+void tool_put_all(struct tool *tool, json_t *answer);
+
+/* ---- the ledger ---- */
+
+/** Fail because a ledger did not open: it is not there, or it is none. @return TOOL_FAILED */
+int tool_fail_ledger(struct tool *tool, enum scrip_status status, const char *path);
+
 /* ---- the server's HTTP API ---- */
 
 #define TOOL_OPTION_SERVER                                                                                             \
@@ -73,6 +81,9 @@ char *tool_time_text(uint64_t unix_ms, char text[32]);
         .name = "api-key-file", .kind = TOOL_FILE, .value = "FILE",                                                    \
         .help = "its first line is the API key; else SCRIP_API_KEY"                                                    \
     }
+
+/** May this be the id of an order? What may not is no part of a path. */
+bool tool_is_order_id(const char *id);
 
 /** One request to the server: JSON both ways. The same request is repeated a few times while the network fails.
  *  @param path    below --server, begins with '/'

@@ -107,7 +107,24 @@ static int check_value(struct tool *tool, const struct tool_option *option, cons
     }
 }
 
-static int add_value(struct tool *tool, const struct tool_option *option, const char *text)
+/* Blanks make a UID readable; nobody behind the parser needs to know of them. */
+static void close_up(char *text)
+{
+    char *to = text;
+    for (; *text != '\0'; text++) {
+        if (*text != ' ') {
+            if (to != text) {
+                *to = *text;
+            }
+            to++;
+        }
+    }
+    if (to != text) {
+        *to = '\0';
+    }
+}
+
+static int add_value(struct tool *tool, const struct tool_option *option, char *text)
 {
     if (!option->repeat && option->kind != TOOL_FLAG) {
         for (size_t i = 0; i < tool->value_count; i++) {
@@ -119,6 +136,9 @@ static int add_value(struct tool *tool, const struct tool_option *option, const 
     if (check_value(tool, option, text) != TOOL_OK) {
         return TOOL_USAGE;
     }
+    if (option->kind == TOOL_HEX) {
+        close_up(text);
+    }
     struct tool_value *more = realloc(tool->values, (tool->value_count + 1) * sizeof *more);
     if (more == NULL) {
         return tool_fail_status(tool, SCRIP_E_MEMORY, "reading the command line");
@@ -129,9 +149,10 @@ static int add_value(struct tool *tool, const struct tool_option *option, const 
 }
 
 /* One argument that starts with "--", and its value. @return how many more arguments it took, or -1 with *code set */
-static int parse_option(struct tool *tool, const char *arg, const char *next, int *code)
+static int parse_option(struct tool *tool, char *arg, char *next, int *code)
 {
-    const char *equals = strchr(arg, '=');
+    static char nothing[] = "";
+    char *equals = strchr(arg, '=');
     const size_t len = equals != NULL ? (size_t)(equals - arg - 2) : strlen(arg + 2);
     const struct tool_option *option = find_option(tool->command, arg + 2, len);
     if (option == NULL) {
@@ -139,7 +160,8 @@ static int parse_option(struct tool *tool, const char *arg, const char *next, in
         return -1;
     }
     if (option->kind == TOOL_FLAG) {
-        *code = equals != NULL ? tool_usage(tool, "--%s takes no value", option->name) : add_value(tool, option, "");
+        *code =
+            equals != NULL ? tool_usage(tool, "--%s takes no value", option->name) : add_value(tool, option, nothing);
         return *code == TOOL_OK ? 0 : -1;
     }
     if (equals == NULL && next == NULL) {

@@ -21,7 +21,7 @@ static int open_ledger(struct tool *tool, struct scrip_ledger **ledger)
     const char *path = tool_text(tool, "ledger");
     const struct scrip_ledger_config config = {.path = path, .clock = scrip_clock_system()};
     const enum scrip_status status = access(path, R_OK | W_OK) == 0 ? scrip_ledger_open(&config, ledger) : SCRIP_E_IO;
-    return status == SCRIP_OK ? TOOL_OK : tool_fail_status(tool, status, "opening the ledger %s", path);
+    return status == SCRIP_OK ? TOOL_OK : tool_fail_ledger(tool, status, path);
 }
 
 static int checkpoint_key(struct tool *tool, uint8_t key[32])
@@ -87,6 +87,11 @@ static int verify(struct tool *tool)
     const enum scrip_status status = scrip_ledger_verify(ledger, key, with ? checkpoint : NULL, &report);
     scrip_wipe(key, sizeof key);
     scrip_ledger_close(ledger);
+    if (status == SCRIP_E_FORMAT) {
+        return tool_fail(tool, &(struct tool_failure){.status = status,
+                                                      .what = tool_text(tool, "checkpoint"),
+                                                      .detail = "its first line is not what ledger checkpoint prints"});
+    }
     return status == SCRIP_OK ? say_report(tool, &report) : tool_fail_status(tool, status, "verifying the book");
 }
 

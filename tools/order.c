@@ -1,5 +1,7 @@
-/* order.c: scrip order create|fund|show|cancel|list: what the operator's shop does, over the HTTP API. */
+/* order.c: scrip order create|fund|show|cancel|claim|resolve|list, card register: what the operator and his shop do,
+ * over the HTTP API. */
 #include "common.h"
+#include <ctype.h>
 #include <fcntl.h>
 #include <scrip/posix.h>
 #include <string.h>
@@ -26,17 +28,6 @@ static void say_order(struct tool *tool, const json_t *order)
     }
     tool_say(tool, "%-22s %-6s %14s  card %s  %s: %s", text_of(order, "id"), text_of(order, "kind"), money,
              text_of(order, "card"), text_of(order, "state"), text_of(order, "state_text"));
-}
-
-/* Take a server's answer over into ours. */
-static void put_all(struct tool *tool, json_t *answer)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach(answer, name, value)
-    {
-        tool_put(tool, name, json_incref(value));
-    }
 }
 
 /* ---- create ---------------------------------------------------------------------------------------------------- */
@@ -106,7 +97,7 @@ static int create(struct tool *tool)
     code = code == TOOL_OK ? tool_http(tool, "POST", "/api/v1/orders", body, "creating the order", &answer) : code;
     if (code == TOOL_OK) {
         say_order(tool, answer);
-        put_all(tool, answer);
+        tool_put_all(tool, answer);
         code = keep_token(tool, answer);
     }
     json_decref(body);
@@ -165,11 +156,14 @@ static int on_order(struct tool *tool, const char *method, const char *action, c
 {
     char path[256];
     json_t *answer = NULL;
-    snprintf(path, sizeof path, "/api/v1/orders/%.100s%s", tool_text(tool, "id"), action);
+    if (!tool_is_order_id(tool_text(tool, "id"))) {
+        return tool_usage(tool, "'%s' is no order id", tool_text(tool, "id"));
+    }
+    snprintf(path, sizeof path, "/api/v1/orders/%s%s", tool_text(tool, "id"), action);
     const int code = tool_http(tool, method, path, body, what, &answer);
     if (code == TOOL_OK) {
         say_order(tool, answer);
-        put_all(tool, answer);
+        tool_put_all(tool, answer);
     }
     json_decref(answer);
     return code;
@@ -228,14 +222,84 @@ const struct tool_command tool_order_cancel = {
     .run = cancel,
 };
 
+/* What an operator decides. */
+static int claim(struct tool *tool)
+{
+    json_t *body = json_pack("{s:s}", "reason", tool_text(tool, "reason"));
+    const int code = on_order(tool, "POST", "/claim", body, "paying the order back");
+    json_decref(body);
+    return code;
+}
+
+const struct tool_command tool_order_claim = {
+    .name = "order claim",
+    .summary = "pay an order back whose outcome nobody can tell any more",
+    .text =
+        "For an order that reached a card which does not come back. The money is returned and the card deny-listed: it "
+        "settles what is open, but is issued nothing. If the value turns up on it after all, its holder owes it.",
+    .operands = ORDER_OPERAND,
+    .options =
+        (const struct tool_option[]){
+            OPTIONS_OF_SERVER,
+            {.name = "reason", .kind = TOOL_TEXT, .value = "TEXT", .help = "for the record", .required = true},
+            {.name = NULL}},
+    .example = "  scrip order claim o-1 --reason 'card lost' --server https://topup.example",
+    .run = claim,
+};
+
+static int resolve(struct tool *tool)
+{
+    json_t *body = json_pack("{s:s}", "decision", tool_text(tool, "decision"));
+    if (tool_has(tool, "memo")) {
+        json_object_set_new(body, "memo", json_string(tool_text(tool, "memo")));
+    }
+    const int code = on_order(tool, "POST", "/resolve", body, "deciding the order");
+    json_decref(body);
+    return code;
+}
+
+const struct tool_command tool_order_resolve = {
+    .name = "order resolve",
+    .summary = "decide a disputed order, or close what a holder owed",
+    .text =
+        "A disputed order is one whose evidence contradicts itself. Look at the card first (scrip balance, scrip "
+        "history), then say whether its value is on it. What a holder owes after a claim is collected or written off.",
+    .operands = ORDER_OPERAND,
+    .options =
+        (const struct tool_option[]){OPTIONS_OF_SERVER,
+                                     {.name = "decision",
+                                      .kind = TOOL_CHOICE,
+                                      .value = "DECISION",
+                                      .help = "what is so",
+                                      .choices = "on-card not-on-card collected written-off",
+                                      .required = true},
+                                     {.name = "memo", .kind = TOOL_TEXT, .value = "TEXT", .help = "for the record"},
+                                     {.name = NULL}},
+    .example = "  scrip order resolve o-1 --decision on-card --memo 'seen on the card' --server https://topup.example",
+    .run = resolve,
+};
+
+/* States are typed as they are read in a sentence; the server has them in capitals. */
+static void add_state(char *path, size_t cap, const char *state)
+{
+    size_t len = strlen(path);
+    len += (size_t)snprintf(path + len, cap - len, "&state=");
+    for (; *state != '\0' && len + 1 < cap; state++) {
+        path[len++] = *state == '-' ? '_' : (char)toupper((unsigned char)*state);
+    }
+    path[len] = '\0';
+}
+
 static int list(struct tool *tool)
 {
     char path[256];
     json_t *answer = NULL;
     const char *card = tool_text(tool, "card");
-    const char *state = tool_text(tool, "state");
-    snprintf(path, sizeof path, "/api/v1/orders?limit=1000%s%.40s%s%.40s", card != NULL ? "&card=" : "",
-             card != NULL ? card : "", state != NULL ? "&state=" : "", state != NULL ? state : "");
+    snprintf(path, sizeof path, "/api/v1/orders?limit=1000%s%.40s", card != NULL ? "&card=" : "",
+             card != NULL ? card : "");
+    if (tool_has(tool, "state")) {
+        add_state(path, sizeof path, tool_text(tool, "state"));
+    }
     const int code = tool_http(tool, "GET", path, NULL, "asking for orders", &answer);
     if (code == TOOL_OK) {
         size_t i;
@@ -247,7 +311,7 @@ static int list(struct tool *tool)
         if (json_is_true(json_object_get(answer, "more"))) {
             tool_note(tool, "there are more: narrow it with --card or --state");
         }
-        put_all(tool, answer);
+        tool_put_all(tool, answer);
     }
     json_decref(answer);
     return code;
@@ -259,10 +323,13 @@ const struct tool_command tool_order_list = {
     .options = (const struct tool_option[]){OPTIONS_OF_SERVER,
                                             {.name = "card", .kind = TOOL_HEX, .value = "UID", .help = "of this card"},
                                             {.name = "state",
-                                             .kind = TOOL_TEXT,
+                                             .kind = TOOL_CHOICE,
                                              .value = "STATE",
-                                             .help = "in this state: created, funded, issued, confirmed and so on"},
+                                             .help = "in this state",
+                                             .choices = "created funded issued confirmed cancelled expired claimed "
+                                                        "refunded owed written-off disputed started done"},
                                             {.name = NULL}},
+    .example = "  scrip order list --state issued --server https://topup.example",
     .run = list,
 };
 
@@ -288,7 +355,7 @@ static int card_register(struct tool *tool)
                  json_is_true(json_object_get(answer, "offline"))
                      ? "; it takes no orders: a trusted terminal gives it value (scrip credit)"
                      : "");
-        put_all(tool, answer);
+        tool_put_all(tool, answer);
     }
     json_decref(body);
     json_decref(answer);

@@ -196,7 +196,7 @@ static int open_ledger(struct serve *serve)
     const mode_t mask = umask(0077); /* who paid where and when is nobody else's business */
     const enum scrip_status status = scrip_ledger_open(&config, &serve->ledger);
     (void)umask(mask);
-    return status == SCRIP_OK ? TOOL_OK : tool_fail_status(serve->tool, status, "opening the ledger %s", path);
+    return status == SCRIP_OK ? TOOL_OK : tool_fail_ledger(serve->tool, status, path);
 }
 
 static void log_line(void *ctx, const char *line)
@@ -241,6 +241,20 @@ static enum scrip_status dev_certificate(const char *cert, const char *key)
     return access(cert, F_OK) == 0 ? SCRIP_OK : scrip_http_make_certificate(cert, key, CERTIFICATE_DAYS);
 }
 
+static int fail_listen(struct serve *serve, enum scrip_status status, const struct scrip_http_config *config)
+{
+    char what[160];
+    if (status == SCRIP_E_IO && config->cert_file != NULL) {
+        return tool_fail_status(serve->tool, status, "reading the certificate %s and its key %s", config->cert_file,
+                                config->key_file);
+    }
+    (void)snprintf(what, sizeof what, "listening on %.100s port %u", config->address, config->port);
+    return tool_fail(serve->tool, &(struct tool_failure){.status = status,
+                                                         .problem = status == SCRIP_E_NETWORK ? TOOL_PROBLEM_ADDRESS
+                                                                                              : TOOL_PROBLEM_DERIVE,
+                                                         .what = what});
+}
+
 static int open_http(struct serve *serve)
 {
     unsigned long port;
@@ -262,17 +276,14 @@ static int open_http(struct serve *serve)
     config.port = (uint16_t)port;
     config.idle_timeout_s = (unsigned)idle;
     config.connections = (unsigned)connections;
-    enum scrip_status status = SCRIP_OK;
     if (config.cert_file != NULL && is_on(serve, "dev-cert")) {
-        status = dev_certificate(config.cert_file, config.key_file);
+        const enum scrip_status made = dev_certificate(config.cert_file, config.key_file);
+        if (made != SCRIP_OK) {
+            return tool_fail_status(serve->tool, made, "making the certificate %s", config.cert_file);
+        }
     }
-    if (status == SCRIP_OK) {
-        status = scrip_http_open(&config, &serve->http);
-    }
-    if (status != SCRIP_OK) {
-        return tool_fail_status(serve->tool, status, "listening on %s port %lu", config.address, port);
-    }
-    return TOOL_OK;
+    const enum scrip_status status = scrip_http_open(&config, &serve->http);
+    return status == SCRIP_OK ? TOOL_OK : fail_listen(serve, status, &config);
 }
 
 /* ---- running ---- */

@@ -27,7 +27,7 @@ enum tool_kind {
     TOOL_NUMBER, /**< a decimal integer, 0 .. 2^63-1 */
     TOOL_FILE,   /**< a path: completed as a file */
     TOOL_LINK,   /**< a LINK string: card:FILE, pcsc:0, tcp:HOST:PORT, trace:..., fault:... */
-    TOOL_HEX,    /**< hex digits, an even number; blanks allowed */
+    TOOL_HEX,    /**< hex digits, an even number; blanks are allowed, and taken out */
     TOOL_CHOICE, /**< one of `choices`, words separated by blanks */
 };
 
@@ -151,6 +151,8 @@ enum tool_stage {
     TOOL_PROBLEM(LEDGER, "ledger")                                                                                     \
     TOOL_PROBLEM(FILE, "file")                                                                                         \
     TOOL_PROBLEM(REFUSED_BY_SERVER, "refused by the server")                                                           \
+    TOOL_PROBLEM(NO_LEDGER, "no ledger")                                                                               \
+    TOOL_PROBLEM(ADDRESS, "address")                                                                                   \
     TOOL_PROBLEM(LINES_REFUSED, "lines refused")                                                                       \
     TOOL_PROBLEM(UNSAFE_PROFILE, "unsafe profile")                                                                     \
     TOOL_PROBLEM(BOOK, "book")                                                                                         \

@@ -54,14 +54,6 @@ static int token_read(struct topup *topup)
                : tool_usage(topup->tool, "the order token is needed: --token-file FILE or SCRIP_ORDER_TOKEN");
 }
 
-/* An id stands in a path and in a file name. */
-static bool is_order_id(const char *id)
-{
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-";
-    const size_t len = strlen(id);
-    return len >= 1 && len <= 128 && id[0] != '.' && strspn(id, allowed) == len;
-}
-
 /* Make a directory and those above it, for this user only. */
 static bool directories_make(char *path)
 {
@@ -373,7 +365,7 @@ static int topup_run(struct tool *tool)
     struct topup topup = {.tool = tool};
     const char *order = tool_text(tool, "order");
     struct scrip_link *link = NULL;
-    if (!is_order_id(order)) {
+    if (!tool_is_order_id(order)) { /* it stands in a path and in a file name */
         return tool_usage(tool, "--order: '%s' is no order id", order);
     }
     snprintf(topup.order_uri, sizeof topup.order_uri, "/ota/o/%s", order);
