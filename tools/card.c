@@ -119,9 +119,12 @@ static int collect_random(struct tool *tool, struct given_random *given)
     return TOOL_OK;
 }
 
+/* The longest command of any card here writes 4096 bytes, with header, messaging and length fields around them. */
+#define COMMAND_MAX 4200U
+
 static int answer_line(struct tool *tool, struct scrip_link *card, const char *line, json_t *responses)
 {
-    static uint8_t command[4096], response[SCRIP_VCARD_RAPDU_MAX];
+    static uint8_t command[COMMAND_MAX], response[SCRIP_VCARD_RAPDU_MAX];
     static char text[2 * SCRIP_VCARD_RAPDU_MAX + 1];
     struct scrip_buf cmd = SCRIP_BUF_OF(command);
     struct scrip_buf rsp = SCRIP_BUF_OF(response);
@@ -130,8 +133,12 @@ static int answer_line(struct tool *tool, struct scrip_link *card, const char *l
         const enum scrip_status on = scrip_link_connect(card, 0, &info);
         return on == SCRIP_OK ? TOOL_OK : tool_fail_status(tool, on, "powering the card");
     }
-    if (scrip_buf_add_hex(&cmd, scrip_bytes(line, strlen(line))) != SCRIP_OK) {
-        return tool_usage(tool, "not a command APDU in hex: %.60s", line);
+    const enum scrip_status read = scrip_buf_add_hex(&cmd, scrip_bytes(line, strlen(line)));
+    if (read != SCRIP_OK) {
+        return tool_usage(tool,
+                          read == SCRIP_E_SPACE ? "longer than any command APDU of these cards: %.60s..."
+                                                : "not a command APDU in hex: %.60s",
+                          line);
     }
     if (cmd.len == 0) {
         return TOOL_OK;
@@ -149,7 +156,8 @@ static int answer_line(struct tool *tool, struct scrip_link *card, const char *l
 
 static int exchange(struct tool *tool)
 {
-    static char line[9000];
+    char *line = NULL;
+    size_t cap = 0;
     struct given_random given = {.system = scrip_random_system()};
     const struct scrip_random random = {.ctx = &given, .fill = given_fill};
     const struct scrip_vcard_host host = {.random = &random};
@@ -159,12 +167,13 @@ static int exchange(struct tool *tool)
     tool_put(tool, "responses", responses);
     int code = collect_random(tool, &given);
     code = code == TOOL_OK ? card_connect(tool, tool_text(tool, "file"), &host, &link, &info) : code;
-    while (link != NULL && code == TOOL_OK && fgets(line, sizeof line, stdin) != NULL) {
+    while (link != NULL && code == TOOL_OK && getline(&line, &cap, stdin) >= 0) {
         code = line[0] == '#' ? TOOL_OK : answer_line(tool, link, line, responses);
     }
     if (link != NULL) {
         scrip_link_close(link);
     }
+    free(line);
     free(given.at);
     return code;
 }

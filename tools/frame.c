@@ -112,12 +112,13 @@ static void close_up(char *text)
 {
     char *to = text;
     for (; *text != '\0'; text++) {
-        if (*text != ' ') {
-            if (to != text) {
-                *to = *text;
-            }
-            to++;
+        if (scrip_hex_digit(*text) < 0) {
+            continue;
         }
+        if (to != text) {
+            *to = *text;
+        }
+        to++;
     }
     if (to != text) {
         *to = '\0';

@@ -17,6 +17,14 @@ printf '906000000\n' | "$SCRIP" card exchange a.card >out 2>err
 is "and so is half a byte" 2 $?
 printf '9060000000\n' | "$SCRIP" card exchange a.card --json >out.json
 is "in JSON too" 04010133001A0591AF "$(jq -r '.responses[0]' out.json)"
+
+"$SCRIP" card new long.card --blank >/dev/null
+data=$(printf 'A7%.0s' $(seq 4096)) # the longest write there is, in one extended APDU
+printf '%s\n' 90CA0000050100000F0100 905A00000301000000 90CD0000070100EEEE00100000 "903D000000100701000000001000${data}0000" \
+    90BD00000701FF0F0001000000 | "$SCRIP" card exchange long.card >out
+is "4096 bytes go in one command" "9100 9100 9100 9100 A79100" "$(tr '\n' ' ' <out | sed 's/ $//')"
+printf '%s\n' "90$data$data" | "$SCRIP" card exchange long.card >out 2>err
+is "what is longer is said to be" "2 1" "$? $(grep -c 'longer than any command' err)"
 (sleep 3 | "$SCRIP" card exchange a.card) &
 sleep 0.3
 refused "a card is in one field at a time" 1 file "in use by another" "$SCRIP" card exchange a.card </dev/null
