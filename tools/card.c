@@ -88,6 +88,7 @@ int card_place(struct tool *tool, const char *draft, const char *path, int code)
 struct given_random {
     uint8_t *at;
     size_t len, used;
+    size_t wanted; /* what the card drew last, when that was more than what is left; else 0 */
     struct scrip_random system;
 };
 
@@ -98,6 +99,7 @@ static enum scrip_status given_fill(void *ctx, uint8_t *dst, size_t len)
         return given->system.fill(given->system.ctx, dst, len);
     }
     if (len > given->len - given->used) {
+        given->wanted = len;
         return SCRIP_E_RANDOM;
     }
     memcpy(dst, given->at + given->used, len);
@@ -122,7 +124,8 @@ static int collect_random(struct tool *tool, struct given_random *given)
 /* The longest command of any card here writes 4096 bytes, with header, messaging and length fields around them. */
 #define COMMAND_MAX 4200U
 
-static int answer_line(struct tool *tool, struct scrip_link *card, const char *line, json_t *responses)
+static int answer_line(struct tool *tool, struct scrip_link *card, const char *line, const struct given_random *given,
+                       json_t *responses)
 {
     static uint8_t command[COMMAND_MAX], response[SCRIP_VCARD_RAPDU_MAX];
     static char text[2 * SCRIP_VCARD_RAPDU_MAX + 1];
@@ -144,6 +147,10 @@ static int answer_line(struct tool *tool, struct scrip_link *card, const char *l
         return TOOL_OK;
     }
     const enum scrip_status status = scrip_link_transmit(card, scrip_buf_bytes(&cmd), &rsp);
+    if (status != SCRIP_OK && given->wanted != 0) {
+        return tool_usage(tool, "--random: the card draws %zu bytes at once, and %zu are left", given->wanted,
+                          given->len - given->used);
+    }
     if (status != SCRIP_OK) {
         return tool_fail(
             tool, &(struct tool_failure){.status = status, .card = TOOL_CARD_UNKNOWN, .what = "answering a command"});
@@ -168,7 +175,7 @@ static int exchange(struct tool *tool)
     int code = collect_random(tool, &given);
     code = code == TOOL_OK ? card_connect(tool, tool_text(tool, "file"), &host, &link, &info) : code;
     while (link != NULL && code == TOOL_OK && getline(&line, &cap, stdin) >= 0) {
-        code = line[0] == '#' ? TOOL_OK : answer_line(tool, link, line, responses);
+        code = line[0] == '#' ? TOOL_OK : answer_line(tool, link, line, &given, responses);
     }
     if (link != NULL) {
         scrip_link_close(link);

@@ -11,6 +11,8 @@ printf '900A0000010000\n' | "$SCRIP" card exchange a.card --random 0011223344556
 printf '900A0000010000\nRESET\n900A0000010000\n' | "$SCRIP" card exchange a.card --random 00112233 \
     --random 445566770011223344556677 >two
 is "given random bytes make the card repeatable" "$(cat one) $(cat one)" "$(tr '\n' ' ' <two | sed 's/ $//')"
+printf '900A0000010000\n' | "$SCRIP" card exchange a.card --random 0011 >out 2>err
+is "fewer than the card draws are told as that" "2 1" "$? $(grep -c 'draws 8 bytes at once, and 2 are left' err)"
 printf 'zz\n' | "$SCRIP" card exchange a.card >out 2>err
 is "what is no hex is wrong usage" 2 $?
 printf '906000000\n' | "$SCRIP" card exchange a.card >out 2>err
