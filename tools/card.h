@@ -33,13 +33,13 @@ const char *card_kind_text(const struct scrip_vcard_identity *identity, char tex
 int card_draft(struct tool *tool, const char *path, char draft[1024]);
 int card_place(struct tool *tool, const char *draft, const char *path, int code);
 
-/** The keys that a new DESFire card gets: pay, write and topup of one version, the newest of the others. */
+/** The keys that a new DESFire card gets: the newest of each role, or an exact version of pay, write and topup. */
 struct card_keys {
     struct scrip_keys *keys;
-    unsigned version;
+    unsigned version; /* of these three; SCRIP_KEY_NEWEST: the newest of each */
 };
 
-/** Choose them by --key-version, else the newest version that the store has of all three, and put them into a request.
+/** Choose them by --key-version and put them, with the versions that the card is to show, into a request.
  *  @param chosen  must live as long as the request @return TOOL_OK, or after saying why TOOL_FAILED or TOOL_USAGE */
 int card_keys_choose(struct tool *tool, struct scrip_keys *keys, struct card_keys *chosen,
                      struct scrip_purse_request *request);

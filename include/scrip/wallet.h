@@ -60,6 +60,8 @@ struct scrip_purse_request {
     bool skip_flush;         /**< debit, credit: leave out the two commands that kill pending changes, and the reads
                                   before them: the seven commands of AN12113 and nothing else */
     uint8_t new_key_version; /**< personalise: version byte of the keys written */
+    /** personalise: the version of a role's key, with the ctx of `keys`. NULL: new_key_version for all */
+    uint8_t (*version_of)(void *ctx, enum scrip_purse_role role);
     const struct scrip_purse_header *header; /**< DESFire, personalise */
     uint8_t copies[2]
                   [16]; /**< force-init: both blocks as they were read and logged; others on the card: SCRIP_E_STALE */

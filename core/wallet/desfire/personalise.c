@@ -36,6 +36,15 @@ static enum scrip_status failed(struct scrip_purse_job *job, enum scrip_status s
     return status;
 }
 
+/* A key to be written: still without its bytes, but of the right version. */
+static struct scrip_desfire_key new_key(const struct scrip_purse_job *job, enum scrip_purse_role role)
+{
+    const struct scrip_purse_request *request = job->request;
+    const uint8_t version =
+        request->version_of != NULL ? request->version_of(request->keys.ctx, role) : request->new_key_version;
+    return (struct scrip_desfire_key){.cipher = SCRIP_AES128, .version = version};
+}
+
 /* All responses that are out must be plain successes. */
 static enum scrip_status take_all(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
@@ -193,7 +202,7 @@ static enum scrip_status take_uid(struct scrip_purse_job *job, const struct scri
 /* A factory key becomes ours; the session ends with it. */
 static enum scrip_status ask_card_key(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    struct scrip_desfire_key key = {.cipher = SCRIP_AES128, .version = job->request->new_key_version};
+    struct scrip_desfire_key key = new_key(job, SCRIP_PURSE_PICC);
     if (job_of(job)->picc_type == TYPE_AES) {
         return SCRIP_OK;
     }
@@ -343,13 +352,13 @@ static enum scrip_status open_log(struct scrip_purse_job *job, struct scrip_batc
 static enum scrip_status application_key(struct scrip_purse_job *job, uint8_t no, struct scrip_desfire_key *key)
 {
     const struct scrip_desfire_profile *profile = job->request->profile;
-    *key = (struct scrip_desfire_key){.cipher = SCRIP_AES128, .version = job->request->new_key_version};
+    *key = new_key(job, (enum scrip_purse_role)profile->key_roles[no]);
     return job_key(job, (enum scrip_purse_role)profile->key_roles[no], profile->key_diversified[no], key->bytes);
 }
 
 static enum scrip_status make_tmac(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    struct scrip_desfire_key key = {.cipher = SCRIP_AES128, .version = job->request->new_key_version};
+    struct scrip_desfire_key key = new_key(job, SCRIP_PURSE_TMAC);
     struct scrip_desfire_file file = job->request->profile->tmac;
     SCRIP_TRY(job_key(job, SCRIP_PURSE_TMAC, true, key.bytes));
     file.rights.change = 0;
