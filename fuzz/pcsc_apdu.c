@@ -130,8 +130,8 @@ static void hidden(struct table *t, struct scrip_bytes command, struct scrip_byt
     for (size_t i = 5; command.at[1] == 0x82 && command.len == 5U + command.at[4] && i < command.len; i++) {
         must(shown[i] == 0);
     }
-    if (before.writes && command.at[1] == 0xC2 && command.len == 23 && command.at[4] == 18 && command.at[5] == 0x95 &&
-        command.at[6] == 16) { /* the content of a trailer */
+    if (before.writes && command.at[1] == 0xC2 && command.at[3] == 1 && command.len == 23 && command.at[4] == 18 &&
+        command.at[5] == 0x95 && command.at[6] == 16) { /* the content of a trailer */
         must(scrip_get_le32(shown + 7) == 0 && scrip_get_le32(shown + 19) == 0);
     }
     if (response.len <= sizeof heard) {
