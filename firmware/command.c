@@ -153,12 +153,13 @@ static bool do_key(struct terminal *terminal, char *words)
                  {"id", SCRIP_PURSE_ID},       {"bcd", SCRIP_PURSE_BCD}};
     const char *name = console_word(&words);
     const char *hex = console_word(&words);
+    uint8_t key[16];
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
-        uint8_t *key = terminal->settings.key[roles[i].role];
-        if (!same(name, roles[i].name) || !console_read_hex(hex, key, 16)) {
+        if (!same(name, roles[i].name) || !console_read_hex(hex, key, sizeof key)) {
             continue;
         }
-        terminal->settings.has_key |= (uint16_t)(1U << roles[i].role);
+        store_take_key(&terminal->settings, (enum scrip_purse_role)roles[i].role, key);
+        scrip_wipe(key, sizeof key);
         if (store(terminal)) {
             console_line("key ", roles[i].name, " stored", NULL);
         }

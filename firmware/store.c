@@ -103,17 +103,52 @@ const struct scrip_nv *store_journal(const struct scrip_nv *flash)
 
 /* ---- keys ---- */
 
+static enum scrip_status key_give(const uint8_t key[16], struct scrip_bytes m, uint8_t out[16])
+{
+    if (m.len == 0) {
+        memcpy(out, key, 16);
+        return SCRIP_OK;
+    }
+    return scrip_an10922(SCRIP_AES128, key, m, out);
+}
+
 static enum scrip_status key_get(void *ctx, enum scrip_purse_role role, struct scrip_bytes m, uint8_t out[16])
 {
     const struct settings *settings = ctx;
     if ((unsigned)role >= STORE_KEYS || (settings->has_key >> role & 1U) == 0) {
         return SCRIP_E_KEY;
     }
-    if (m.len == 0) {
-        memcpy(out, settings->key[role], 16);
-        return SCRIP_OK;
+    return key_give(settings->key[role], m, out);
+}
+
+/* The place of a role's older key; STORE_OLDER: it has none. */
+static unsigned older_at(enum scrip_purse_role role)
+{
+    const unsigned at = (unsigned)role - (unsigned)STORE_OLDER_FIRST;
+    return at < STORE_OLDER ? at : STORE_OLDER;
+}
+
+enum scrip_status store_older_key(void *ctx, enum scrip_purse_role role, uint8_t version, struct scrip_bytes m,
+                                  uint8_t out[16])
+{
+    const struct settings *settings = ctx;
+    const unsigned at = older_at(role);
+    (void)version;
+    return at < STORE_OLDER && (settings->has_older >> at & 1U) != 0 ? key_give(settings->older[at], m, out)
+                                                                     : SCRIP_E_KEY;
+}
+
+void store_take_key(struct settings *settings, enum scrip_purse_role role, const uint8_t key[16])
+{
+    const unsigned at = older_at(role);
+    const bool had = (settings->has_key >> role & 1U) != 0;
+    if (at < STORE_OLDER) {
+        const bool differs = had && memcmp(settings->key[role], key, 16) != 0;
+        memcpy(settings->older[at], settings->key[role], 16);
+        settings->has_older = (uint8_t)((settings->has_older & ~(1U << at)) | (differs ? 1U << at : 0U));
     }
-    return scrip_an10922(SCRIP_AES128, settings->key[role], m, out);
+    memcpy(settings->key[role], key, 16);
+    settings->has_key |= (uint16_t)(1U << role);
 }
 
 struct scrip_purse_keys store_keys(struct settings *settings)

@@ -85,6 +85,7 @@ static void prepare(struct terminal *terminal, const struct scrip_card_info *car
     memset(request, 0, sizeof *request);
     request->card = *card;
     request->keys = store_keys(&terminal->settings);
+    request->get_version = store_older_key;
     request->random = generator_random(&terminal->generator);
     request->journal = &terminal->journal;
     request->amount = terminal->wish == SCRIP_PURSE_DEBIT ? terminal->settings.price : terminal->amount;

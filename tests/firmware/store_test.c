@@ -108,6 +108,38 @@ static void a_key_is_diversified_as_the_purse_asks(void **state)
     assert_int_equal(keys.get(keys.ctx, SCRIP_PURSE_TOPUP, SCRIP_BYTES_OF(m), key), SCRIP_E_KEY);
 }
 
+/* New keys reach cards one by one. */
+static void the_key_before_stays_for_the_cards_that_have_it(void **state)
+{
+    const uint8_t first[16] = {1}, second[16] = {2}, third[16] = {3};
+    struct flash flash;
+    struct settings settings;
+    uint8_t key[16];
+    (void)state;
+    flash_init(&flash);
+    assert_ok(store_load(&flash.nv, &settings));
+    store_take_key(&settings, SCRIP_PURSE_PAY, first);
+    assert_int_equal(store_older_key(&settings, SCRIP_PURSE_PAY, 1, scrip_bytes(NULL, 0), key), SCRIP_E_KEY);
+    store_take_key(&settings, SCRIP_PURSE_PAY, second);
+    assert_ok(store_save(&flash.nv, &settings));
+    assert_ok(store_load(&flash.nv, &settings));
+    assert_ok(store_older_key(&settings, SCRIP_PURSE_PAY, 1, scrip_bytes(NULL, 0), key));
+    assert_memory_equal(key, first, 16);
+    assert_int_equal(store_older_key(&settings, SCRIP_PURSE_TOPUP, 1, scrip_bytes(NULL, 0), key), SCRIP_E_KEY);
+    store_take_key(&settings, SCRIP_PURSE_PAY, third);
+    assert_ok(store_older_key(&settings, SCRIP_PURSE_PAY, 200, scrip_bytes(NULL, 0), key));
+    assert_memory_equal(key, second, 16);
+    store_take_key(&settings, SCRIP_PURSE_PAY, third); /* forget the older one */
+    assert_int_equal(store_older_key(&settings, SCRIP_PURSE_PAY, 2, scrip_bytes(NULL, 0), key), SCRIP_E_KEY);
+    store_take_key(&settings, SCRIP_PURSE_AMK, first);
+    store_take_key(&settings, SCRIP_PURSE_AMK, second);
+    store_take_key(&settings, SCRIP_PURSE_BCD, first);
+    for (int role = 0; role < 12; role++) { /* no others are kept */
+        assert_int_equal(store_older_key(&settings, (enum scrip_purse_role)role, 1, scrip_bytes(NULL, 0), key),
+                         SCRIP_E_KEY);
+    }
+}
+
 /* The board's entropy is the same at every start: the secret in flash alone must do. */
 static void no_start_repeats_the_random_numbers_of_another(void **state)
 {
@@ -178,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_new_terminal_has_settings_and_no_key),
         cmocka_unit_test(power_lost_at_any_page_leaves_the_old_settings_or_the_new),
         cmocka_unit_test(a_key_is_diversified_as_the_purse_asks),
+        cmocka_unit_test(the_key_before_stays_for_the_cards_that_have_it),
         cmocka_unit_test(no_start_repeats_the_random_numbers_of_another),
         cmocka_unit_test(nothing_is_drawn_under_a_seed_that_was_not_replaced),
         cmocka_unit_test(the_journal_lies_behind_both_copies),

@@ -124,6 +124,24 @@ def what_it_was_told_and_its_journal_outlive_the_power(scene):
     terminal.stop()
 
 
+def a_card_with_the_key_before_the_last_pays(scene):
+    """New keys reach cards one by one; a terminal takes both, until it is told to forget the older one."""
+    scene.present(scene.blank("an12113"))
+    terminal = scene.start()
+    scene.provision()
+    terminal.ask("init 10,00", "initialised")
+    terminal.ask(f"key pay {'C1' * 16}", "key pay stored")
+    terminal.ask("pay", "^paid 2,50 €, on the card: 7,50")
+    terminal.pull_the_plug()
+    terminal = scene.start()
+    terminal.expect("^paid 2,50 €, on the card: 5,00")
+    terminal.ask(f"key pay {'C1' * 16}", "key pay stored")
+    terminal.ask("pay", "^declined")
+    terminal.ask(f"key pay {bench.KEYS['pay']}", "key pay stored")
+    terminal.ask("pay", "^paid 2,50 €, on the card: 2,50")
+    terminal.stop()
+
+
 def a_terminal_with_the_pay_key_alone_can_only_take(scene):
     scene.present(scene.blank("an12113"))
     terminal = scene.start()
