@@ -22,6 +22,7 @@ struct table {
     uint8_t sak;
     struct scrip_pcsc pcsc;
     struct scrip_pcsc_redaction seen, told;
+    bool raw_write; /* a trailer was written in raw frames, which are passed on as they are */
     uint8_t room[2048];
     /* the reader with a card in its field */
     struct scrip_nv_memory memory;
@@ -127,6 +128,7 @@ static void hidden(struct table *t, struct scrip_bytes command, struct scrip_byt
     const bool changed = scrip_pcsc_redact(&t->seen, shown, command.len);
     must(memcmp(shown, command.at, 4) == 0);
     must(changed || memcmp(shown, command.at, command.len) == 0);
+    t->raw_write = t->raw_write || t->seen.writes || (changed && command.at[1] == 0xC2);
     for (size_t i = 5; command.at[1] == 0x82 && command.len == 5U + command.at[4] && i < command.len; i++) {
         must(shown[i] == 0);
     }
@@ -189,7 +191,8 @@ static void lay_card(struct table *t, bool is_4k)
     scrip_pcsc_init(&t->pcsc, &t->real.coupler);
 }
 
-/* Whatever was said to it: no sector is locked, and the card opens to whoever knows its key. */
+/* Whatever was said to it: no sector is locked, and the card opens to whoever knows its key. A raw frame may lock one;
+ * it is then one that a trace would have hidden. */
 static void look_at_card(struct table *t, bool is_4k)
 {
     static const uint8_t load[] = {0xFF, 0x82, 0, 0, 6};
@@ -202,6 +205,10 @@ static void look_at_card(struct table *t, bool is_4k)
     static const uint8_t open[] = {0xFF, 0x86, 0, 0, 5, 1, 0, 4, 0x60, 0};
     struct scrip_buf out = SCRIP_BUF_OF(sw);
     scrip_pcsc_off(&t->pcsc);
+    if (t->raw_write) {
+        scrip_nv_memory_free(&t->memory);
+        return;
+    }
     for (uint8_t sector = 0; sector < (is_4k ? 40 : 16); sector++) {
         must(scrip_classic_card_peek(&t->nv, scrip_classic_trailer(sector), block) == SCRIP_OK);
         must(scrip_classic_access_get(block + SCRIP_CLASSIC_AT_ACCESS, &access) == SCRIP_OK);
