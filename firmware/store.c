@@ -145,7 +145,8 @@ void store_take_key(struct settings *settings, enum scrip_purse_role role, const
     if (at < STORE_OLDER) {
         const bool differs = had && memcmp(settings->key[role], key, 16) != 0;
         memcpy(settings->older[at], settings->key[role], 16);
-        settings->has_older = (uint8_t)((settings->has_older & ~(1U << at)) | (differs ? 1U << at : 0U));
+        const unsigned others = (unsigned)settings->has_older & ~(1U << at);
+        settings->has_older = (uint8_t)(differs ? others | 1U << at : others);
     }
     memcpy(settings->key[role], key, 16);
     settings->has_key |= (uint16_t)(1U << role);
