@@ -141,12 +141,13 @@ enum scrip_status store_older_key(void *ctx, enum scrip_purse_role role, uint8_t
 void store_take_key(struct settings *settings, enum scrip_purse_role role, const uint8_t key[16])
 {
     const unsigned at = older_at(role);
-    const bool had = (settings->has_key >> role & 1U) != 0;
+    const bool had = ((unsigned)settings->has_key >> role & 1U) != 0;
     if (at < STORE_OLDER) {
         const bool differs = had && memcmp(settings->key[role], key, 16) != 0;
         memcpy(settings->older[at], settings->key[role], 16);
-        const unsigned others = (unsigned)settings->has_older & ~(1U << at);
-        settings->has_older = (uint8_t)(differs ? others | 1U << at : others);
+        const uint8_t bit = (uint8_t)(1U << at);
+        settings->has_older &= (uint8_t)~bit;
+        settings->has_older |= differs ? bit : 0;
     }
     memcpy(settings->key[role], key, 16);
     settings->has_key |= (uint16_t)(1U << role);
