@@ -17,22 +17,6 @@ static struct entry *find(struct file_store *store, enum scrip_key_role role, un
     return NULL;
 }
 
-static void check_value(const struct entry *entry, uint8_t check[3])
-{
-    static const uint8_t zeros[16];
-    uint8_t mac[crypto_generichash_BYTES];
-    if (scrip_key_role_len(entry->role) == 16) {
-        struct scrip_cmac_key key;
-        scrip_cmac_key_init(&key, SCRIP_AES128, entry->bytes);
-        scrip_cmac(&key, SCRIP_BYTES_OF(zeros), mac);
-        scrip_cmac_key_wipe(&key);
-    } else {
-        crypto_generichash(mac, sizeof mac, zeros, sizeof zeros, entry->bytes, KEYS_BYTES);
-    }
-    memcpy(check, mac, 3);
-    scrip_wipe(mac, sizeof mac);
-}
-
 static enum scrip_status store_info(struct scrip_keys *keys, size_t i, struct scrip_key_info *info)
 {
     struct file_store *store = (struct file_store *)keys;
@@ -43,7 +27,7 @@ static enum scrip_status store_info(struct scrip_keys *keys, size_t i, struct sc
     info->role = entry->role;
     info->version = entry->version;
     info->created_ms = entry->created_ms;
-    check_value(entry, info->check);
+    memcpy(info->check, entry->check, sizeof info->check);
     return SCRIP_OK;
 }
 
@@ -71,6 +55,19 @@ static void hash_piece(crypto_generichash_state *state, struct scrip_bytes piece
     }
 }
 
+static void hash_with(const uint8_t key[KEYS_BYTES], const char *purpose, const struct scrip_bytes *pieces,
+                      size_t count, uint8_t out[32])
+{
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, key, KEYS_BYTES, 32);
+    hash_piece(&state, scrip_bytes(purpose, strlen(purpose)));
+    for (size_t i = 0; i < count; i++) {
+        hash_piece(&state, pieces[i]);
+    }
+    crypto_generichash_final(&state, out, 32);
+    scrip_wipe(&state, sizeof state);
+}
+
 static enum scrip_status store_hash(struct scrip_keys *keys, enum scrip_key_role role, unsigned version,
                                     const char *purpose, const struct scrip_bytes *pieces, size_t count,
                                     uint8_t out[32])
@@ -79,43 +76,31 @@ static enum scrip_status store_hash(struct scrip_keys *keys, enum scrip_key_role
     if (entry == NULL) {
         return SCRIP_E_KEY;
     }
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, entry->bytes, KEYS_BYTES, 32);
-    hash_piece(&state, scrip_bytes(purpose, strlen(purpose)));
-    for (size_t i = 0; i < count; i++) {
-        hash_piece(&state, pieces[i]);
-    }
-    crypto_generichash_final(&state, out, 32);
-    scrip_wipe(&state, sizeof state);
+    hash_with(entry->bytes, purpose, pieces, count, out);
     return SCRIP_OK;
-}
-
-/* Sealing and hashing never use the same key bytes. */
-static enum scrip_status sealing_key(struct scrip_keys *keys, unsigned version, uint8_t key[32])
-{
-    return store_hash(keys, SCRIP_KEY_SEAL, version, "scrip sealing key", NULL, 0, key);
 }
 
 static enum scrip_status store_seal(struct scrip_keys *keys, unsigned version, const uint8_t nonce[24],
                                     struct scrip_bytes context, struct scrip_bytes plain, struct scrip_buf *out)
 {
-    uint8_t key[32];
+    const struct entry *entry = find((struct file_store *)keys, SCRIP_KEY_SEAL, version);
     const size_t sealed_len = plain.len + crypto_aead_xchacha20poly1305_ietf_ABYTES;
     if (out->cap - out->len < sealed_len) {
         return SCRIP_E_SPACE;
     }
-    SCRIP_TRY(sealing_key(keys, version, key));
+    if (entry == NULL) {
+        return SCRIP_E_KEY;
+    }
     crypto_aead_xchacha20poly1305_ietf_encrypt(out->at + out->len, NULL, plain.at, plain.len, context.at, context.len,
-                                               NULL, nonce, key);
+                                               NULL, nonce, entry->sealing);
     out->len += sealed_len;
-    scrip_wipe(key, sizeof key);
     return SCRIP_OK;
 }
 
 static enum scrip_status store_unseal(struct scrip_keys *keys, unsigned version, const uint8_t nonce[24],
                                       struct scrip_bytes context, struct scrip_bytes sealed, struct scrip_buf *out)
 {
-    uint8_t key[32];
+    const struct entry *entry = find((struct file_store *)keys, SCRIP_KEY_SEAL, version);
     if (sealed.len < crypto_aead_xchacha20poly1305_ietf_ABYTES) {
         return SCRIP_E_LENGTH;
     }
@@ -123,11 +108,11 @@ static enum scrip_status store_unseal(struct scrip_keys *keys, unsigned version,
     if (out->cap - out->len < plain_len) {
         return SCRIP_E_SPACE;
     }
-    SCRIP_TRY(sealing_key(keys, version, key));
-    const int wrong = crypto_aead_xchacha20poly1305_ietf_decrypt(out->at + out->len, NULL, NULL, sealed.at, sealed.len,
-                                                                 context.at, context.len, nonce, key);
-    scrip_wipe(key, sizeof key);
-    if (wrong != 0) {
+    if (entry == NULL) {
+        return SCRIP_E_KEY;
+    }
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out->at + out->len, NULL, NULL, sealed.at, sealed.len, context.at,
+                                                   context.len, nonce, entry->sealing) != 0) {
         return SCRIP_E_MAC;
     }
     out->len += plain_len;
@@ -168,6 +153,22 @@ enum scrip_status scrip_keys_file_new(struct scrip_keys **keys)
     return SCRIP_OK;
 }
 
+static void make_check(struct entry *entry)
+{
+    static const uint8_t zeros[16];
+    uint8_t mac[crypto_generichash_BYTES];
+    if (scrip_key_role_len(entry->role) == 16) {
+        struct scrip_cmac_key key;
+        scrip_cmac_key_init(&key, SCRIP_AES128, entry->bytes);
+        scrip_cmac(&key, SCRIP_BYTES_OF(zeros), mac);
+        scrip_cmac_key_wipe(&key);
+    } else {
+        crypto_generichash(mac, sizeof mac, zeros, sizeof zeros, entry->bytes, KEYS_BYTES);
+    }
+    memcpy(entry->check, mac, sizeof entry->check);
+    scrip_wipe(mac, sizeof mac);
+}
+
 static bool comes_before(const struct entry *a, const struct entry *b)
 {
     return a->role != b->role ? a->role < b->role : a->version > b->version;
@@ -187,6 +188,10 @@ enum scrip_status file_store_insert(struct file_store *store, const struct entry
         at--;
     }
     store->entries[at] = *entry;
+    make_check(&store->entries[at]);
+    if (entry->role == SCRIP_KEY_SEAL) {
+        hash_with(entry->bytes, "scrip sealing key", NULL, 0, store->entries[at].sealing);
+    }
     store->count++;
     return SCRIP_OK;
 }

@@ -15,6 +15,9 @@ struct entry {
     uint8_t version;
     uint64_t created_ms;
     uint8_t bytes[KEYS_BYTES];
+    /* Made when the key is put into its place; a server asks for them several times a request. */
+    uint8_t check[3];            /* as in struct scrip_key_info */
+    uint8_t sealing[KEYS_BYTES]; /* of a sealing key: what seals, so that sealing and hashing never share a key */
 };
 
 /* Lives in memory from sodium_malloc: locked, guarded, not dumped, wiped when freed. */
@@ -27,7 +30,7 @@ struct file_store {
 /** The store behind the interface, or NULL if it is of another kind. */
 struct file_store *file_store_of(struct scrip_keys *keys);
 
-/** Put a key into its place. @return SCRIP_OK; SCRIP_E_EXISTS; SCRIP_E_LIMIT */
+/** Put a key (role, version, time, bytes) into its place. @return SCRIP_OK; SCRIP_E_EXISTS; SCRIP_E_LIMIT */
 enum scrip_status file_store_insert(struct file_store *store, const struct entry *entry);
 
 /** Write the plain contents of a key file. `out` is wiped by the caller. */
