@@ -7,14 +7,6 @@
 #include <scrip/ledger.h>
 #include <string.h>
 
-struct scrip_ledger {
-    struct store *store;
-    struct scrip_clock clock;
-    bool (*commit_hook)(void *ctx, bool after);
-    void *commit_ctx;
-    bool in_transaction;
-};
-
 /* ---- Statements ---- */
 
 #define VALUES(...)                                                                                                    \
@@ -90,6 +82,45 @@ struct order_row {
 enum scrip_status order_load(struct scrip_ledger *ledger, const char *id, struct order_row *row);
 enum scrip_status order_load_n(struct scrip_ledger *ledger, int64_t n, struct order_row *row);
 void order_read(struct scrip_ledger *ledger, enum store_statement statement, struct order_row *row);
+
+/** An issue with the number of its order. */
+struct issue_row {
+    struct scrip_ledger_issue i;
+    int64_t order;
+};
+
+/* ---- The ledger ---- */
+
+enum ledger_request {
+    REQUEST_NONE,
+    REQUEST_CLEAN,  /**< begun, and has changed nothing: no savepoint yet */
+    REQUEST_CHANGED /**< there is a savepoint to go back to */
+};
+
+enum { KNOWN_CARD = 1, KNOWN_ORDER = 2, KNOWN_ISSUE = 4 };
+
+struct scrip_ledger {
+    struct store *store;
+    struct scrip_clock clock;
+    bool (*commit_hook)(void *ctx, bool after);
+    void *commit_ctx;
+    bool in_transaction;
+    enum ledger_request request;
+    /** The row of each kind that the transaction has read last: the rules ask for one card and one order a dozen times
+     *  a request. Nobody else writes while the transaction is open; what it writes itself, it forgets. */
+    struct {
+        unsigned has; /**< KNOWN_... */
+        struct card_row card;
+        struct order_row order;
+        struct issue_row issue;
+    } known;
+};
+
+/** Is the row of this kind known? */
+static inline bool ledger_knows(const struct scrip_ledger *ledger, unsigned which)
+{
+    return ledger->in_transaction && (ledger->known.has & which) != 0;
+}
 
 #define EVIDENCE_MAX 192U /* as in struct scrip_ledger_entry */
 

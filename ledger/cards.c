@@ -31,9 +31,14 @@ static void card_read(struct scrip_ledger *ledger, enum store_statement s, struc
 
 enum scrip_status card_load_number(struct scrip_ledger *ledger, int64_t number, struct card_row *row)
 {
-    SCRIP_TRY(QUERY(ledger, CARD_GET, V_INT(number)));
-    card_read(ledger, STORE_CARD_GET, row);
-    ledger_end(ledger, STORE_CARD_GET);
+    struct card_row *known = &ledger->known.card;
+    if (!ledger_knows(ledger, KNOWN_CARD) || known->number != number) {
+        SCRIP_TRY(QUERY(ledger, CARD_GET, V_INT(number)));
+        card_read(ledger, STORE_CARD_GET, known);
+        ledger_end(ledger, STORE_CARD_GET);
+        ledger->known.has |= KNOWN_CARD;
+    }
+    *row = *known;
     return SCRIP_OK;
 }
 

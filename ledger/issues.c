@@ -3,17 +3,10 @@
 
 #include <scrip/defect.h>
 
-struct issue_row {
-    struct scrip_ledger_issue i;
-    int64_t order;
-};
-
-static enum scrip_status issue_load(struct scrip_ledger *ledger, int64_t card, uint32_t reference,
-                                    struct issue_row *row)
+static void issue_read(struct scrip_ledger *ledger, struct issue_row *row)
 {
     const enum store_statement s = STORE_ISSUE_GET;
     struct scrip_ledger_issue *i = &row->i;
-    SCRIP_TRY(QUERY(ledger, ISSUE_GET, V_INT(card), V_INT(reference)));
     memset(row, 0, sizeof *row);
     card_uid(column_number(ledger, s, 0), i->uid);
     i->reference = (uint32_t)column_number(ledger, s, 1);
@@ -29,8 +22,29 @@ static enum scrip_status issue_load(struct scrip_ledger *ledger, int64_t card, u
     i->tmc = (uint32_t)column_number(ledger, s, 10);
     column_text(ledger, s, 11, i->order_id, sizeof i->order_id);
     i->amount = (uint32_t)column_number(ledger, s, 12);
-    ledger_end(ledger, s);
+}
+
+static enum scrip_status issue_load(struct scrip_ledger *ledger, int64_t card, uint32_t reference,
+                                    struct issue_row *row)
+{
+    struct issue_row *known = &ledger->known.issue;
+    if (!ledger_knows(ledger, KNOWN_ISSUE) || known->i.reference != reference || card_number(known->i.uid) != card) {
+        SCRIP_TRY(QUERY(ledger, ISSUE_GET, V_INT(card), V_INT(reference)));
+        issue_read(ledger, known);
+        ledger_end(ledger, STORE_ISSUE_GET);
+        ledger->known.has |= KNOWN_ISSUE;
+    }
+    *row = *known;
     return SCRIP_OK;
+}
+
+/* The issue that may be open. Where the newest is proved on the card, as after every top-up that went well, none is. */
+static enum scrip_status issue_newest(struct scrip_ledger *ledger, const struct card_row *card, struct issue_row *row)
+{
+    if (card->c.committed == card->c.issue_no) {
+        return SCRIP_E_NOT_FOUND;
+    }
+    return issue_load(ledger, card->number, card->c.issue_no, row);
 }
 
 uint32_t scrip_ledger_next_reference(const struct scrip_ledger_card *card)
@@ -142,7 +156,7 @@ enum scrip_status scrip_ledger_issue_open(struct scrip_ledger *ledger, const uin
     struct card_row card;
     struct issue_row row;
     SCRIP_TRY(card_load(ledger, uid, &card));
-    SCRIP_TRY(issue_load(ledger, card.number, card.c.issue_no, &row));
+    SCRIP_TRY(issue_newest(ledger, &card, &row));
     if (row.i.outcome != SCRIP_OUTCOME_OPEN) {
         return SCRIP_E_NOT_FOUND;
     }
@@ -337,7 +351,7 @@ static enum scrip_status issue_meant(struct scrip_ledger *ledger, const struct c
     case SCRIP_SOURCE_TERMINAL:
         return issue_load(ledger, card->number, scrip_settle_tmri_reference(evidence->prev_tmri), issue);
     default:
-        SCRIP_TRY(issue_load(ledger, card->number, card->c.issue_no, issue));
+        SCRIP_TRY(issue_newest(ledger, card, issue));
         return issue->i.outcome == SCRIP_OUTCOME_OPEN ? SCRIP_OK : SCRIP_E_NOT_FOUND;
     }
 }

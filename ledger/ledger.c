@@ -48,6 +48,8 @@ enum scrip_status scrip_ledger_begin(struct scrip_ledger *ledger)
     }
     SCRIP_TRY(ledger->store->ops->begin(ledger->store));
     ledger->in_transaction = true;
+    ledger->request = REQUEST_NONE;
+    ledger->known.has = 0;
     return SCRIP_OK;
 }
 
@@ -78,12 +80,24 @@ void scrip_ledger_rollback(struct scrip_ledger *ledger)
 
 enum scrip_status scrip_ledger_request_begin(struct scrip_ledger *ledger)
 {
-    return ledger->in_transaction ? ledger->store->ops->savepoint(ledger->store) : SCRIP_E_STATE;
+    if (!ledger->in_transaction) {
+        return SCRIP_E_STATE;
+    }
+    ledger->request = REQUEST_CLEAN;
+    return SCRIP_OK;
 }
 
 enum scrip_status scrip_ledger_request_end(struct scrip_ledger *ledger, bool keep)
 {
-    return ledger->in_transaction ? ledger->store->ops->release(ledger->store, keep) : SCRIP_E_STATE;
+    const enum ledger_request request = ledger->request;
+    if (!ledger->in_transaction) {
+        return SCRIP_E_STATE;
+    }
+    ledger->request = REQUEST_NONE;
+    if (!keep) {
+        ledger->known.has = 0;
+    }
+    return request == REQUEST_CHANGED ? ledger->store->ops->release(ledger->store, keep) : SCRIP_OK;
 }
 
 uint64_t scrip_ledger_changes(const struct scrip_ledger *ledger)
@@ -98,12 +112,43 @@ enum scrip_status scrip_ledger_idle(struct scrip_ledger *ledger)
 
 /* ---- Statements ---- */
 
+/* Of the rows that the transaction knows, those that a statement leaves as they are. A statement that is not listed
+ * makes it forget all of them. */
+#define KNOWN_ALL (KNOWN_CARD | KNOWN_ORDER | KNOWN_ISSUE)
+static const uint8_t spares[STORE_STATEMENT_COUNT] = {
+    [STORE_CARD_SAVE] = KNOWN_ORDER | KNOWN_ISSUE,
+    [STORE_CARD_TAKE_ISSUE] = KNOWN_ORDER | KNOWN_ISSUE,
+    [STORE_ORDER_FUND] = KNOWN_CARD | KNOWN_ISSUE,
+    [STORE_ORDER_MOVE] = KNOWN_CARD | KNOWN_ISSUE,
+    [STORE_ORDER_ISSUE] = KNOWN_CARD | KNOWN_ISSUE,
+    [STORE_ORDER_FINISH] = KNOWN_CARD | KNOWN_ISSUE,
+    [STORE_ISSUE_ADD] = KNOWN_CARD | KNOWN_ORDER,
+    [STORE_ISSUE_CLOSE] = KNOWN_CARD | KNOWN_ORDER,
+    [STORE_ENTRY_ADD] = KNOWN_ALL,
+    [STORE_HARVEST_ADD] = KNOWN_ALL,
+    [STORE_DEBIT_ADD] = KNOWN_ALL,
+    [STORE_DEBIT_SETTLE] = KNOWN_ALL,
+};
+#undef KNOWN_ALL
+
+/* A request that changes nothing, every second one, needs no savepoint. */
+static enum scrip_status before_change(struct scrip_ledger *ledger)
+{
+    if (ledger->request == REQUEST_CLEAN) {
+        SCRIP_TRY(ledger->store->ops->savepoint(ledger->store));
+        ledger->request = REQUEST_CHANGED;
+    }
+    return SCRIP_OK;
+}
+
 enum scrip_status ledger_run(struct scrip_ledger *ledger, enum store_statement statement,
                              const struct store_value *values, size_t count, unsigned *changed)
 {
     if (!ledger->in_transaction) {
         return SCRIP_E_STATE; /* a change outside of a transaction would be durable by itself */
     }
+    SCRIP_TRY(before_change(ledger));
+    ledger->known.has &= spares[statement];
     const struct store_ops *ops = ledger->store->ops;
     const enum store_step step = ops->start(ledger->store, statement, values, count);
     const unsigned rows = ops->end(ledger->store, statement);

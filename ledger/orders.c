@@ -21,22 +21,36 @@ void order_read(struct scrip_ledger *ledger, enum store_statement s, struct orde
     o->result_len = (uint16_t)column_blob(ledger, s, 11, o->result, sizeof o->result);
 }
 
+/* The first row of a query is known from now on. */
+static enum scrip_status order_know(struct scrip_ledger *ledger, enum store_statement s, const struct store_value *key)
+{
+    SCRIP_TRY(ledger_query(ledger, s, key, 1));
+    order_read(ledger, s, &ledger->known.order);
+    ledger_end(ledger, s);
+    ledger->known.has |= KNOWN_ORDER;
+    return SCRIP_OK;
+}
+
 enum scrip_status order_load(struct scrip_ledger *ledger, const char *id, struct order_row *row)
 {
+    const struct order_row *known = &ledger->known.order;
     if (!ledger_id_ok(id)) {
         return SCRIP_E_NOT_FOUND;
     }
-    SCRIP_TRY(QUERY(ledger, ORDER_GET, V_TEXT(id)));
-    order_read(ledger, STORE_ORDER_GET, row);
-    ledger_end(ledger, STORE_ORDER_GET);
+    if (!ledger_knows(ledger, KNOWN_ORDER) || strcmp(known->o.id, id) != 0) {
+        SCRIP_TRY(order_know(ledger, STORE_ORDER_GET, &V_TEXT(id)));
+    }
+    *row = *known;
     return SCRIP_OK;
 }
 
 enum scrip_status order_load_n(struct scrip_ledger *ledger, int64_t n, struct order_row *row)
 {
-    SCRIP_TRY(QUERY(ledger, ORDER_BY_N, V_INT(n)));
-    order_read(ledger, STORE_ORDER_BY_N, row);
-    ledger_end(ledger, STORE_ORDER_BY_N);
+    const struct order_row *known = &ledger->known.order;
+    if (!ledger_knows(ledger, KNOWN_ORDER) || known->n != n) {
+        SCRIP_TRY(order_know(ledger, STORE_ORDER_BY_N, &V_INT(n)));
+    }
+    *row = *known;
     return SCRIP_OK;
 }
 
