@@ -89,6 +89,31 @@ static void a_shorter_or_longer_text_is_no_token(void **state)
     assert_status(opened(b, REALM, "not base64!"), SCRIP_E_FORMAT);
 }
 
+/* The decoder would pass over all of this, and leave the last bits of a text of another length alone. */
+static void white_space_padding_and_spare_bits_are_no_part_of_a_token(void **state)
+{
+    static const char plain[] = "session of order 7";
+    static const char *const more[] = {" ", "\n", "=", "==", "\t="};
+    struct bench *b = *state;
+    for (size_t len = sizeof plain - 4; len < sizeof plain; len++) {
+        char text[TOKEN_TEXT_MAX];
+        char other[TOKEN_TEXT_MAX + 4];
+        assert_ok(token_seal(b->keys, REALM, scrip_bytes(plain, len), text, sizeof text));
+        assert_ok(opened(b, REALM, text));
+        for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+            assert_true(snprintf(other, sizeof other, "%s%s", text, more[i]) < (int)sizeof other);
+            assert_status(opened(b, REALM, other), SCRIP_E_FORMAT);
+            assert_true(snprintf(other, sizeof other, "%.9s%s%s", text, more[i], text + 9) < (int)sizeof other);
+            assert_status(opened(b, REALM, other), SCRIP_E_FORMAT);
+        }
+        memcpy(other, text, sizeof text);
+        if (strlen(text) % 4 != 0) {
+            other[strlen(text) - 1]++; /* the next digit: only its lowest bit changes, and that is to spare */
+            assert_status(opened(b, REALM, other), SCRIP_E_FORMAT);
+        }
+    }
+}
+
 static void a_token_outlives_a_rotation_but_not_the_loss_of_its_key(void **state)
 {
     struct bench *b = *state;
@@ -159,6 +184,7 @@ int main(void)
         TEST(the_same_state_gives_the_same_token_and_another_state_another_nonce),
         TEST(every_changed_character_closes_it),
         TEST(a_shorter_or_longer_text_is_no_token),
+        TEST(white_space_padding_and_spare_bits_are_no_part_of_a_token),
         TEST(a_token_outlives_a_rotation_but_not_the_loss_of_its_key),
         TEST(another_server_s_keys_do_not_open_it),
         TEST(a_phone_token_is_good_for_its_order_only),
