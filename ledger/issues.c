@@ -358,20 +358,36 @@ static enum scrip_status issue_meant(struct scrip_ledger *ledger, const struct c
 
 #define CARD_LOG 10U /* entries that a card's transaction log can show */
 
+/* Does evidence show the card's log as it is now? What came with a batch does while the batch is news: the log of an
+ * old message is old, too. */
+static bool shows_log(const struct scrip_settle_evidence *evidence, enum scrip_settle_event event, bool news)
+{
+    switch (evidence->source) {
+    case SCRIP_SOURCE_SESSION:
+        return evidence->has_debits && verdict_of(event) == SCRIP_VERDICT_IN_STEP;
+    case SCRIP_SOURCE_BATCH:
+        return evidence->has_debits && event == SCRIP_EVENT_PROOF_COMMIT && news;
+    default:
+        return false;
+    }
+}
+
+/* Debits that wait for a word about them. */
 static enum scrip_status revisit(struct scrip_ledger *ledger, struct card_row *card,
-                                 const struct scrip_settle_evidence *evidence, enum scrip_settle_event event)
+                                 const struct scrip_settle_evidence *evidence, enum scrip_settle_event event,
+                                 bool log_shown)
 {
     const bool session = evidence->source == SCRIP_SOURCE_SESSION && verdict_of(event) == SCRIP_VERDICT_IN_STEP;
     const bool batch = evidence->source == SCRIP_SOURCE_BATCH && evidence->has_prev && evidence->has_tmc &&
                        event == SCRIP_EVENT_PROOF_COMMIT;
-    if (!session && !batch) {
+    if (!session && !batch && !log_shown) {
         return SCRIP_OK;
     }
     const struct intent_hint hint = {.has_prev = batch,
                                      .prev = evidence->prev_tmri,
                                      .has_tmc = session && evidence->has_tmc,
                                      .tmc = evidence->tmc,
-                                     .log_read = session && evidence->has_debits,
+                                     .log_read = log_shown,
                                      .log_count = evidence->debit_count,
                                      .oldest = evidence->debit_count >= CARD_LOG ? evidence->debits[0] : NULL};
     return debits_revisit(ledger, card, &hint);
@@ -384,18 +400,21 @@ static enum scrip_status settle_judged(struct scrip_ledger *ledger, struct card_
 {
     uint8_t memory[EVIDENCE_MAX];
     const enum scrip_settle_event event = out->event;
+    const bool news = issue != NULL && order->o.state == SCRIP_STATE_ISSUED;
+    const bool log_shown = shows_log(evidence, event, news);
     if (issue != NULL) {
         SCRIP_TRY(settle_issue(ledger, card, issue, order, evidence, event, out));
     } else if (verdict_of(event) != SCRIP_VERDICT_IN_STEP) {
         SCRIP_TRY(card_mark_held(ledger, card, out->why, evidence_settle(memory, evidence, NULL, event)));
-    } else if (evidence->source == SCRIP_SOURCE_SESSION) {
+    }
+    if (log_shown && (issue == NULL || evidence->source == SCRIP_SOURCE_BATCH)) { /* else judge() has taken it in */
         SCRIP_TRY(harvest_take(ledger, card, evidence));
     }
     if (verdict_of(event) > card->verdict) {
         card->verdict = verdict_of(event);
     }
     observe(card, evidence, event);
-    SCRIP_TRY(revisit(ledger, card, evidence, event));
+    SCRIP_TRY(revisit(ledger, card, evidence, event, log_shown));
     out->held = card->c.held;
     return SCRIP_OK;
 }

@@ -223,7 +223,7 @@ struct scrip_settle_evidence {
     bool has_balance;
     int32_t balance; /**< minor units, after everything else in this evidence */
 
-    bool has_debits; /**< the transaction log (file 2) was read completely: harvest it */
+    bool has_debits; /**< the transaction log (file 2) was read completely (BATCH: before its commit): harvest it */
     uint8_t debit_count;
     uint8_t debits[SCRIP_SETTLE_LOG_MAX][16]; /**< oldest first, as read */
     uint32_t explained; /**< known transactions with a TMC after tmc_issued; the ledger fills this in */

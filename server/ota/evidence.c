@@ -120,24 +120,11 @@ enum scrip_status evidence_of_batch(struct ota *ota, const struct scrip_purse_to
     if (evidence->has_tmc) {
         SCRIP_TRY(check_tmv(ota, topup, evidence));
     }
+    if ((facts->has & SCRIP_FACT_DEBITS) != 0) {
+        add_debits(&facts->debits, evidence);
+    }
     add_balance_after(facts, topup, evidence);
     return SCRIP_OK;
-}
-
-enum scrip_status ota_harvest(struct ota *ota)
-{
-    struct scrip_settle_evidence evidence;
-    struct scrip_ledger_settlement settlement;
-    memset(&evidence, 0, sizeof evidence);
-    evidence.source = SCRIP_SOURCE_SESSION;
-    evidence.session_issue_no = ota->card.issue_no;
-    memcpy(evidence.session, ota->digest, sizeof evidence.session);
-    add_logs(&ota->tap.facts, &evidence);
-    if (!evidence.has_debits) {
-        return SCRIP_OK;
-    }
-    const enum scrip_status status = scrip_ledger_settle(ota->context->ledger, ota->order.uid, &evidence, &settlement);
-    return status == SCRIP_E_STALE || status == SCRIP_E_HELD ? SCRIP_OK : status;
 }
 
 static void count_settlement(struct counters *counters, const struct scrip_ledger_settlement *settlement)

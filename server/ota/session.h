@@ -106,10 +106,6 @@ void evidence_of_session(const struct ota *ota, struct scrip_settle_evidence *ev
 enum scrip_status evidence_of_batch(struct ota *ota, const struct scrip_purse_topup *topup, enum scrip_status taken,
                                     struct scrip_settle_evidence *evidence);
 
-/** Hand the debits that were read beside a top-up to the ledger. Only once nothing of the card is open: then the log is
- *  just a list of debits. */
-enum scrip_status ota_harvest(struct ota *ota);
-
 /** Give evidence to the ledger and count what came of it. @return as scrip_ledger_settle */
 enum scrip_status ota_settle(struct ota *ota, const struct scrip_settle_evidence *evidence,
                              struct scrip_ledger_settlement *settlement);

@@ -402,11 +402,7 @@ static enum scrip_status answer_result(struct ota *ota, enum scrip_status status
         return problem(ota->context, SCRIP_PROBLEM_SESSION_OVER, settlement->why);
     }
     SCRIP_TRY(status);
-    const bool news = ota->order.state == SCRIP_STATE_ISSUED; /* a log of an old message is old, too */
     SCRIP_TRY(ota_reload(ota));
-    if (news && settlement->event == SCRIP_EVENT_PROOF_COMMIT) {
-        SCRIP_TRY(ota_harvest(ota));
-    }
     const bool open = ota->order.state == SCRIP_STATE_ISSUED;
     return open && settlement->event == SCRIP_EVENT_UNDECIDED ? ask_again(ota) : ota_over(ota);
 }
