@@ -107,7 +107,8 @@ struct scrip_ledger {
     bool in_transaction;
     enum ledger_request request;
     /** The row of each kind that the transaction has read last: the rules ask for one card and one order a dozen times
-     *  a request. Nobody else writes while the transaction is open; what it writes itself, it forgets. */
+     *  a request. Nobody else writes while the transaction is open; what it writes itself, it forgets or knows as
+     *  written. */
     struct {
         unsigned has; /**< KNOWN_... */
         struct card_row card;

@@ -118,6 +118,8 @@ enum scrip_status order_apply(struct scrip_ledger *ledger, struct order_row *ord
         SCRIP_TRY(order_move(ledger, order, event, cell.next));
         SCRIP_TRY(order_book(ledger, order, card, (enum scrip_booking)cell.booking, evidence));
         order->o.state = (enum scrip_settle_state)cell.next;
+        ledger->known.order = *order; /* all that differs from the row that was loaded has just been written */
+        ledger->known.has |= KNOWN_ORDER;
     }
     return SCRIP_OK;
 }
