@@ -2,6 +2,7 @@
 
 #include "client.h"
 
+#include <malloc.h>
 #include <scrip/relay.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ void load_server_start(struct load_server *server, struct fleet *fleet)
         bench_die("server", "cannot be started");
     }
     (void)fflush(stdout);
+    (void)malloc_trim(0); /* a server of its own has not this process's used memory to copy, page by page */
     server->pid = fork();
     if (server->pid == 0) {
         serve(fleet, pipes[1], server->commits);
