@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BODY_FIRST 512U /* more than most answers */
+
 static const struct {
     int status;
     const char *name;
@@ -16,25 +18,29 @@ static const struct {
 #undef PROBLEM
 };
 
+/* All but the memory of the body, and not the 4 KB that a next-URI may take. */
+void response_clear(struct scrip_response *response)
+{
+    response->status = 500;
+    response->content_type = NULL;
+    response->protocol = NULL;
+    response->retry_after_s = 0;
+    response->made_durable = 0;
+    response->next_uri[0] = '\0';
+    response->body_len = 0;
+}
+
 void scrip_response_init(struct scrip_response *response)
 {
-    memset(response, 0, sizeof *response);
-    response->status = 500;
+    response_clear(response);
+    response->body = NULL;
+    response->body_cap = 0;
 }
 
 void scrip_response_free(struct scrip_response *response)
 {
     free(response->body);
-    memset(response, 0, sizeof *response);
-}
-
-void response_clear(struct scrip_response *response)
-{
-    uint8_t *body = response->body;
-    const size_t cap = response->body_cap;
     scrip_response_init(response);
-    response->body = body;
-    response->body_cap = cap;
 }
 
 enum scrip_status response_reserve(struct scrip_response *response, size_t cap)
@@ -55,7 +61,7 @@ static int append(const char *text, size_t len, void *ctx)
 {
     struct scrip_response *response = ctx;
     if (response->body_len + len > response->body_cap &&
-        response_reserve(response, (response->body_len + len) * 2) != SCRIP_OK) {
+        response_reserve(response, BODY_FIRST + (response->body_len + len) * 2) != SCRIP_OK) {
         return -1;
     }
     memcpy(response->body + response->body_len, text, len);

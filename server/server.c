@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define EXPIRE_EVERY_MS 30000U
 
@@ -170,35 +171,67 @@ static enum scrip_status expire_orders(struct scrip_server *server)
     return scrip_ledger_expire(server->config.ledger, NULL);
 }
 
-static enum scrip_status run_tick(struct scrip_server *server, const struct scrip_exchange *exchanges, size_t count)
+/* Real time, whatever the clock of the books says: it measures the disk. */
+static uint64_t monotonic_us(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}
+
+static enum scrip_status commit(struct scrip_server *server)
+{
+    const uint64_t start = monotonic_us();
+    const enum scrip_status status = scrip_ledger_commit(server->config.ledger);
+    server->counters.commit_us += monotonic_us() - start;
+    return status;
+}
+
+static enum scrip_status open_tick(struct scrip_server *server)
 {
     SCRIP_TRY(scrip_ledger_begin(server->config.ledger));
-    SCRIP_TRY(expire_orders(server));
-    for (size_t i = 0; i < count; i++) {
-        SCRIP_TRY(scrip_server_handle(server, exchanges[i].request, exchanges[i].response));
-    }
-    return scrip_ledger_commit(server->config.ledger);
+    return expire_orders(server);
+}
+
+enum scrip_status scrip_server_begin(struct scrip_server *server)
+{
+    server->tick_requests = server->counters.requests;
+    const enum scrip_status status = open_tick(server);
+    return status == SCRIP_OK || status == SCRIP_E_STATE ? status : scrip_server_end(server, status);
+}
+
+static enum scrip_status give_up(struct scrip_server *server, enum scrip_status status)
+{
+    server->counters.commits_failed++;
+    server_log(server, "tick failed",
+               json_pack("{ss ss sI}", "status", scrip_status_name(status), "message",
+                         scrip_ledger_message(server->config.ledger), "requests",
+                         (json_int_t)(server->counters.requests - server->tick_requests)));
+    scrip_ledger_rollback(server->config.ledger);
+    return SCRIP_DEFECT(issue_before_durable) ? SCRIP_OK
+                                              : SCRIP_E_STORE; /* the answers leave as if they stood on rows */
+}
+
+enum scrip_status scrip_server_end(struct scrip_server *server, enum scrip_status status)
+{
+    server->counters.ticks++;
+    const enum scrip_status ended = status == SCRIP_OK ? commit(server) : status;
+    return ended == SCRIP_OK ? SCRIP_OK : give_up(server, ended);
 }
 
 enum scrip_status scrip_server_tick(struct scrip_server *server, const struct scrip_exchange *exchanges, size_t count)
 {
-    const enum scrip_status status = run_tick(server, exchanges, count);
-    server->counters.ticks++;
+    enum scrip_status status = scrip_server_begin(server);
     if (status == SCRIP_OK) {
-        return SCRIP_OK;
+        for (size_t i = 0; i < count && status == SCRIP_OK; i++) {
+            status = scrip_server_handle(server, exchanges[i].request, exchanges[i].response);
+        }
+        status = scrip_server_end(server, status);
     }
-    server->counters.commits_failed++;
-    server_log(server, "tick failed",
-               json_pack("{ss ss si}", "status", scrip_status_name(status), "message",
-                         scrip_ledger_message(server->config.ledger), "requests", (int)count));
-    scrip_ledger_rollback(server->config.ledger);
-    if (SCRIP_DEFECT(issue_before_durable)) {
-        return SCRIP_OK; /* the answers leave as if they stood on something */
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && status != SCRIP_OK; i++) {
         scrip_response_unavailable(exchanges[i].response);
     }
-    return SCRIP_E_STORE;
+    return status == SCRIP_OK ? SCRIP_OK : SCRIP_E_STORE;
 }
 
 enum scrip_status scrip_server_idle(struct scrip_server *server)

@@ -16,6 +16,7 @@
     COUNTER(rate_limited, "answers 429")                                                                               \
     COUNTER(ticks, "ledger transactions")                                                                              \
     COUNTER(commits_failed, "ledger transactions that failed")                                                         \
+    COUNTER(commit_us, "microseconds that commits took")                                                               \
     COUNTER(sessions, "sessions begun with a card")                                                                    \
     COUNTER(issued, "batches issued that carry value")                                                                 \
     COUNTER(repeated, "identical requests answered with the identical bytes")                                          \
@@ -39,8 +40,9 @@ struct scrip_server {
     struct scrip_server_config config;
     struct rate rate;
     struct counters counters;
-    uint64_t expired_ms;   /* when orders were last expired */
-    uint64_t tidy_changes; /* rows changed when the ledger was last tidied up */
+    uint64_t expired_ms;    /* when orders were last expired */
+    uint64_t tidy_changes;  /* rows changed when the ledger was last tidied up */
+    uint64_t tick_requests; /* requests answered when the tick was opened */
 };
 
 enum actor {

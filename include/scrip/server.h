@@ -89,13 +89,21 @@ struct scrip_server_config {
 enum scrip_status scrip_server_new(const struct scrip_server_config *config, struct scrip_server **server);
 void scrip_server_free(struct scrip_server *server);
 
-/** Answer one request inside the caller's ledger transaction (scrip_ledger_begin … commit). Every request has its own
- *  savepoint: one that fails leaves no row. The answer may leave only after the commit; if the commit fails, use
- *  scrip_response_unavailable on each. Client errors are answers, not statuses.
- *  @return SCRIP_OK: `response` is filled; SCRIP_E_STORE, SCRIP_E_MEMORY: so is it, with 503, and the caller should
- *          roll back */
+/** Open a tick: a ledger transaction in which requests are answered as they come. Expires orders that are due.
+ *  @return SCRIP_OK; SCRIP_E_STORE: no tick is open, nothing can be answered now; SCRIP_E_STATE: one is open already */
+enum scrip_status scrip_server_begin(struct scrip_server *server);
+
+/** Answer one request inside the open tick. One that fails leaves no row. The answer may leave only when
+ * scrip_server_end has said SCRIP_OK. Client errors are answers, not statuses.
+ *  @return SCRIP_OK: `response` is filled; SCRIP_E_STORE, SCRIP_E_MEMORY: so is it, with 503, and the tick is lost:
+ *          scrip_server_end with this status */
 enum scrip_status scrip_server_handle(struct scrip_server *server, const struct scrip_request *request,
                                       struct scrip_response *response);
+
+/** Close the tick: commit, or with a `status` other than SCRIP_OK give it up.
+ *  @return SCRIP_OK: whatever the answers stand on is on disk; SCRIP_E_STORE: nothing of the tick is, and each of its
+ *          answers must be made 503 with scrip_response_unavailable */
+enum scrip_status scrip_server_end(struct scrip_server *server, enum scrip_status status);
 
 /** One request and where its answer goes. */
 struct scrip_exchange {
@@ -103,7 +111,7 @@ struct scrip_exchange {
     struct scrip_response *response;
 };
 
-/** A tick: begin, handle all in order, commit. If the commit fails every answer becomes 503 with Retry-After; when
+/** A whole tick: begin, handle all in order, end. If that fails every answer becomes 503 with Retry-After; when
  *  this returns, whatever the answers stand on is on disk. @return SCRIP_OK; SCRIP_E_STORE: all were made 503 */
 enum scrip_status scrip_server_tick(struct scrip_server *server, const struct scrip_exchange *exchanges, size_t count);
 
@@ -124,8 +132,8 @@ void scrip_response_unavailable(struct scrip_response *response);
 enum scrip_status scrip_server_phone_token(struct scrip_server *server, const char *order_id,
                                            char out[SCRIP_PHONE_TOKEN_MAX]);
 
-/* ---- HTTP: a thin adapter on libmicrohttpd, one thread. All requests that arrive in one tick of the loop share one
- * ledger transaction; their answers are released after its commit. ---- */
+/* ---- HTTP: a thin adapter on libmicrohttpd, one thread. A request is answered as soon as it has arrived, in the tick
+ * that is open then; the answers of a tick are released after its commit. ---- */
 
 struct scrip_http;
 

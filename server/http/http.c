@@ -1,12 +1,15 @@
 /* HTTP at the edge: bytes to struct scrip_request, struct scrip_response to bytes.
  *
- * One thread. libmicrohttpd runs on its epoll descriptor; a request that has arrived whole is suspended and queued.
- * When all that was readable has been read, the queue becomes one tick of the server: one ledger transaction, one
+ * One thread. libmicrohttpd runs on its epoll descriptor; a request that has arrived whole is suspended and queued. The
+ * queue is worked off in a tick of the server: one ledger transaction that takes in what arrives while it works, one
  * commit, and only then are the connections resumed and answered. A request that waits for the disk costs no thread.
  *
  * Memory: an idle connection has libmicrohttpd's pool (POOL_BYTES) and nothing of ours; `struct call` lives from the
  * request line to the last byte of the answer. Bodies of all calls together are bounded, so that a crowd of slow
  * uploads cannot take the machine. */
+#include "../response.h"
+#include "../server.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
@@ -24,8 +27,9 @@
 #define BODIES_MAX       (64U * 1024U * 1024U)
 #define DISCARD_MAX      (1024U * 1024U)
 #define TICK_MAX         256U
+#define SPARE_MAX        64U   /* calls kept for the next requests, */
+#define SPARE_BYTES      4096U /* each with memory for a body of this size and the answer's at most */
 #define DRAIN_MS         5000
-#define LINGER_PART      4 /* of a tick's time */
 #define LINGER_MAX_US    2000
 #define IDLE_MS          100 /* nothing happened for so long: time for housekeeping */
 #define IDLE_DEFAULT_S   75U
@@ -34,7 +38,7 @@
 enum call_state { CALL_NEW, CALL_RECEIVING, CALL_TOO_LARGE, CALL_NO_MEMORY, CALL_QUEUED, CALL_ANSWERED };
 
 struct call {
-    struct call *next; /* in the queue */
+    struct call *next; /* in the queue, or among the spare */
     struct scrip_http *http;
     struct MHD_Connection *connection;
     enum call_state state;
@@ -57,10 +61,11 @@ struct scrip_http {
     size_t bodies;      /* bytes of all bodies held */
     struct call *queue; /* arrived whole, oldest first; `queue_end` is where the next one goes */
     struct call **queue_end;
-    size_t queued;
-    size_t expected; /* answered by the last tick, or queued when it ended */
-    int64_t tick_us; /* what it took */
-    char *cert;      /* PEM texts, owned while the daemon runs */
+    struct call *spare; /* calls that are over */
+    size_t spares;
+    size_t expected;   /* answered by the last tick */
+    int64_t commit_us; /* what its commit took */
+    char *cert;        /* PEM texts, owned while the daemon runs */
     char *key;
 };
 
@@ -70,7 +75,6 @@ static void queue_add(struct scrip_http *http, struct call *call)
 {
     *http->queue_end = call;
     http->queue_end = &call->next;
-    http->queued++;
 }
 
 static struct call *queue_take(struct scrip_http *http)
@@ -81,7 +85,6 @@ static struct call *queue_take(struct scrip_http *http)
         http->queue_end = &http->queue;
     }
     call->next = NULL;
-    http->queued--;
     return call;
 }
 
@@ -94,16 +97,54 @@ static void queue_forget(struct scrip_http *http, const struct call *call)
     if (*at != NULL) {
         *at = call->next;
         http->queue_end = call->next == NULL ? at : http->queue_end;
-        http->queued--;
     }
 }
 
 /* ---- a call's life ---- */
 
+static void call_free(struct scrip_http *http, struct call *call)
+{
+    http->bodies -= call->body_cap;
+    scrip_response_free(&call->response);
+    free(call->body);
+    free(call);
+}
+
+/* A call with its buffers is some 10 KB that nearly every request needs alike: a few are kept. */
+static struct call *call_take(struct scrip_http *http)
+{
+    struct call *call = http->spare;
+    if (call == NULL) {
+        return calloc(1, sizeof *call);
+    }
+    http->spare = call->next;
+    http->spares--;
+    call->next = NULL;
+    call->state = CALL_NEW;
+    call->peer[0] = '\0';
+    call->body_len = 0;
+    call->discarded = 0;
+    response_clear(&call->response);
+    return call;
+}
+
+static void call_keep(struct scrip_http *http, struct call *call)
+{
+    scrip_wipe(call->body, call->body_len);
+    scrip_wipe(call->response.body, call->response.body_len); /* it may have been a new API key */
+    if (http->spares == SPARE_MAX || call->body_cap > SPARE_BYTES || call->response.body_cap > SPARE_BYTES) {
+        call_free(http, call);
+        return;
+    }
+    call->next = http->spare;
+    http->spare = call;
+    http->spares++;
+}
+
 static void *call_begin(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     struct scrip_http *http = cls;
-    struct call *call = calloc(1, sizeof *call);
+    struct call *call = call_take(http);
     if (call == NULL) {
         return NULL;
     }
@@ -111,7 +152,6 @@ static void *call_begin(void *cls, const char *uri, struct MHD_Connection *conne
     call->http = http;
     call->connection = connection;
     call->query = query == NULL ? NULL : strdup(query + 1);
-    scrip_response_init(&call->response);
     http->in_flight++;
     return call;
 }
@@ -126,12 +166,9 @@ static void call_end(void *cls, struct MHD_Connection *connection, void **con_cl
         return;
     }
     queue_forget(http, call);
-    http->bodies -= call->body_cap;
     http->in_flight--;
-    scrip_response_free(&call->response);
-    free(call->body);
     free(call->query);
-    free(call);
+    call_keep(http, call);
     *con_cls = NULL;
 }
 
@@ -327,46 +364,70 @@ static int64_t monotonic_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* Whom the last tick answered comes back in a moment. Starting the next one without them would leave the clients in two
- * groups that wait for each other's commits; waiting for them, for a small part of what a tick takes, makes one group
- * with half the commits. */
-static void linger(struct scrip_http *http)
+struct tick {
+    struct call *calls[TICK_MAX]; /* worked off, not answered yet */
+    size_t count;
+    enum scrip_status status;
+    int64_t patience_us;
+};
+
+static void work_off(struct scrip_http *http, struct tick *tick)
 {
-    const int64_t patience = http->tick_us / LINGER_PART < LINGER_MAX_US ? http->tick_us / LINGER_PART : LINGER_MAX_US;
-    const int64_t until = monotonic_us() + patience;
-    int64_t left = patience;
-    while (http->queue != NULL && http->queued < http->expected && left > 0) {
-        struct pollfd ready = {.fd = http->epoll, .events = POLLIN};
-        const struct timespec wait = {.tv_nsec = left * 1000};
-        if (ppoll(&ready, 1, &wait, NULL) <= 0 || MHD_run(http->daemon) != MHD_YES) {
-            return;
+    while (http->queue != NULL && tick->count < TICK_MAX) {
+        struct call *call = queue_take(http);
+        tick->calls[tick->count++] = call;
+        if (tick->status == SCRIP_OK) {
+            tick->status = scrip_server_handle(http->config.server, &call->request, &call->response);
         }
-        left = until - monotonic_us();
     }
 }
 
-/* One tick. What is more than fits into it waits for the next. */
-static void run_queue(struct scrip_http *http)
+/* Whom the last tick answered comes back in a moment, and while the tick works they do. Ending it without the last of
+ * them would leave the clients in two groups that wait for each other's commits; waiting for them makes one group with
+ * half the commits. That saves one commit, so it is worth no more time than one takes. @return more is queued */
+static bool linger(struct scrip_http *http, struct tick *tick)
 {
-    struct scrip_exchange exchanges[TICK_MAX];
-    struct call *calls[TICK_MAX];
-    size_t count = 0;
-    for (; count < TICK_MAX && http->queue != NULL; count++) {
-        calls[count] = queue_take(http);
-        exchanges[count].request = &calls[count]->request;
-        exchanges[count].response = &calls[count]->response;
-    }
-    if (count == 0) {
-        return;
-    }
+    struct pollfd ready = {.fd = http->epoll, .events = POLLIN};
+    const struct timespec wait = {.tv_nsec = tick->count < http->expected ? tick->patience_us * 1000 : 0};
     const int64_t start = monotonic_us();
-    (void)scrip_server_tick(http->config.server, exchanges, count); /* on failure all say 503 */
-    http->tick_us = monotonic_us() - start;
-    for (size_t i = 0; i < count; i++) {
-        MHD_resume_connection(calls[i]->connection);
+    if (tick->count == TICK_MAX || tick->status != SCRIP_OK || ppoll(&ready, 1, &wait, NULL) <= 0 ||
+        MHD_run(http->daemon) != MHD_YES) {
+        return false;
+    }
+    const int64_t waited = monotonic_us() - start;
+    tick->patience_us = waited < tick->patience_us ? tick->patience_us - waited : 0;
+    return http->queue != NULL || tick->patience_us > 0;
+}
+
+static void release(struct scrip_http *http, const struct tick *tick)
+{
+    for (size_t i = 0; i < tick->count; i++) {
+        if (tick->status != SCRIP_OK) {
+            scrip_response_unavailable(&tick->calls[i]->response);
+        }
+        MHD_resume_connection(tick->calls[i]->connection);
     }
     (void)MHD_run(http->daemon); /* send them now rather than after the next wait */
-    http->expected = count + http->queued;
+}
+
+/* One tick. What is more than fits into it waits for the next. */
+static void run_tick(struct scrip_http *http)
+{
+    const uint64_t *commit_us = &http->config.server->counters.commit_us;
+    struct tick tick = {.patience_us = http->commit_us < LINGER_MAX_US ? http->commit_us : LINGER_MAX_US};
+    if (http->queue == NULL) {
+        return;
+    }
+    tick.status = scrip_server_begin(http->config.server);
+    const bool begun = tick.status == SCRIP_OK;
+    do {
+        work_off(http, &tick);
+    } while (linger(http, &tick));
+    const uint64_t before = *commit_us;
+    tick.status = begun ? scrip_server_end(http->config.server, tick.status) : tick.status;
+    http->commit_us = (int64_t)(*commit_us - before);
+    http->expected = tick.count;
+    release(http, &tick);
 }
 
 enum scrip_status scrip_http_step(struct scrip_http *http, int timeout_ms)
@@ -387,8 +448,7 @@ enum scrip_status scrip_http_step(struct scrip_http *http, int timeout_ms)
     if (MHD_run(http->daemon) != MHD_YES) {
         return SCRIP_E_NETWORK;
     }
-    linger(http);
-    run_queue(http);
+    run_tick(http);
     return SCRIP_OK;
 }
 
@@ -535,6 +595,11 @@ void scrip_http_close(struct scrip_http *http)
     }
     if (http->key != NULL) {
         scrip_wipe(http->key, strlen(http->key));
+    }
+    while (http->spare != NULL) {
+        struct call *call = http->spare;
+        http->spare = call->next;
+        call_free(http, call);
     }
     free(http->cert);
     free(http->key);
