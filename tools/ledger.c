@@ -262,7 +262,7 @@ struct reconciliation {
     struct scrip_ledger *ledger;
     json_t *rows;
     enum scrip_status status;
-    unsigned cards, in_step, wrong;
+    unsigned cards, in_step, forks, rollbacks;
 };
 
 static void say_card_verdict(struct reconciliation *all, const struct scrip_ledger_card *card,
@@ -296,9 +296,25 @@ static bool reconcile_card(void *ctx, const struct scrip_ledger_card *card)
     }
     all->cards++;
     all->in_step += verdict.kind == SCRIP_VERDICT_IN_STEP;
-    all->wrong += verdict.kind == SCRIP_VERDICT_FORK || verdict.kind == SCRIP_VERDICT_ROLLBACK;
+    all->forks += verdict.kind == SCRIP_VERDICT_FORK;
+    all->rollbacks += verdict.kind == SCRIP_VERDICT_ROLLBACK;
     say_card_verdict(all, card, &verdict);
     return true;
+}
+
+static int say_contradictions(const struct reconciliation *all)
+{
+    char detail[64];
+    if (all->forks + all->rollbacks == 0) {
+        return TOOL_OK;
+    }
+    snprintf(detail, sizeof detail, "%u forks, %u rollbacks: the lines above name the cards", all->forks,
+             all->rollbacks);
+    return tool_fail(all->tool,
+                     &(struct tool_failure){.status = SCRIP_E_HELD,
+                                            .problem = all->forks > 0 ? TOOL_PROBLEM_FORK : TOOL_PROBLEM_ROLLBACK,
+                                            .what = "reconciling",
+                                            .detail = detail});
 }
 
 static int reconcile(struct tool *tool)
@@ -316,10 +332,7 @@ static int reconcile(struct tool *tool)
     }
     tool_put(tool, "in_step", json_integer(all.in_step));
     tool_say(tool, "%u of %u cards in step", all.in_step, all.cards);
-    return all.wrong == 0
-               ? TOOL_OK
-               : tool_fail(tool, &(struct tool_failure){
-                                     .status = SCRIP_E_HELD, .problem = TOOL_PROBLEM_ROLLBACK, .what = "reconciling"});
+    return say_contradictions(&all);
 }
 
 const struct tool_command tool_ledger_reconcile = {
@@ -327,7 +340,9 @@ const struct tool_command tool_ledger_reconcile = {
     .summary = "every card against its evidence: in step, gap, fork or rollback",
     .text =
         "Compares what the book says of each card with what cards and terminals have shown. A gap is an upload that "
-        "is still owed; a fork or a rollback is a copied or restored card, and makes this command fail.",
+        "is still owed; a fork (two of one card, or value given past the book) or a rollback (a restored card) makes "
+        "this "
+        "command fail.",
     .options = (const struct tool_option[]){OPTION_DB, TOOL_OPTION_CURRENCY, {.name = NULL}},
     .run = reconcile,
 };

@@ -212,10 +212,12 @@ static int credit(struct tool *tool)
 const struct tool_command tool_credit = {
     .name = "credit",
     .summary = "give value to a card at a trusted terminal",
-    .text = "Credits a card locally. This takes the top-up key, so it belongs behind a counter, never into a public "
-            "place. For a DESFire every credit is an order in the book first; --reference is the issue number that the "
-            "book "
-            "gave it. For a storage card it is the desk's own number, and the journal brings the credit into the book.",
+    .text =
+        "Credits a card locally. This takes the top-up key, so it belongs behind a counter, never into a public "
+        "place. A storage card is credited in this way only: --reference is the desk's own number, and the journal "
+        "brings the credit into the book. A DESFire that a server keeps the book of is credited by an order, also at "
+        "a counter (scrip order create, then scrip topup); what this command gave it no book would know, and "
+        "reconciling would call the card a fork. It is for DESFire cards that are in no book.",
     .operands = AMOUNT_OPERAND,
     .options =
         (const struct tool_option[]){
@@ -224,7 +226,7 @@ const struct tool_command tool_credit = {
             {.name = "reference",
              .kind = TOOL_NUMBER,
              .value = "NUMBER",
-             .help = "issue number of the order in the book; for a storage card a new one of the desk",
+             .help = "a number that no credit of this card had; the same one again credits nothing",
              .required = true},
             {.name = NULL}},
     .run = credit,

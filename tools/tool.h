@@ -151,6 +151,7 @@ enum tool_stage {
     TOOL_PROBLEM(LEDGER, "ledger")                                                                                     \
     TOOL_PROBLEM(FILE, "file")                                                                                         \
     TOOL_PROBLEM(REFUSED_BY_SERVER, "refused by the server")                                                           \
+    TOOL_PROBLEM(FORK, "fork")                                                                                         \
     TOOL_PROBLEM(NO_LEDGER, "no ledger")                                                                               \
     TOOL_PROBLEM(ADDRESS, "address")                                                                                   \
     TOOL_PROBLEM(LINES_REFUSED, "lines refused")                                                                       \

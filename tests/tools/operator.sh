@@ -46,6 +46,15 @@ is "on an older image of it the next order is disputed" o4 "$(states disputed)"
 ok "an operator has looked at the card" "$SCRIP" order resolve o4 --decision on-card --memo "seen" $SERVER
 is "and decided" "" "$(states disputed)"
 
+"$SCRIP" card new carol.card $(store issuer.keys) --json >carol.json
+"$SCRIP" card register "$(jq -r .uid carol.json)" --purse an12113 $SERVER >/dev/null
+"$SCRIP" credit 5 --reference 1 --reader card:carol.card $(store issuer.keys) --journal till.journal --terminal-id 00000001 >/dev/null
+uid=$(jq -r .uid carol.json)
+order o5 1
+ok "a card that was given value past the book is topped up" relay o5 card:carol.card
+refused "and found out when the book is reconciled" 1 ledger "given value past the book" "$SCRIP" ledger reconcile --ledger book.db
+is "by its name" 1 "$(grep -c "^card $uid .*fork" out)"
+
 is "states are words of the option" 2 "$("$SCRIP" order list --state nonsense $SERVER >/dev/null 2>&1; echo $?)"
 is "an id is no way out of the path" 2 "$("$SCRIP" order show ../cards $SERVER >/dev/null 2>&1; echo $?)"
 is "a blank is no part of one" 2 "$("$SCRIP" order show 'a b' $SERVER >/dev/null 2>&1; echo $?)"
