@@ -263,9 +263,22 @@ bool tool_json_wanted(const struct tool *tool)
 
 /* ---- what is said ---------------------------------------------------------------------------------------------- */
 
+/* What a server, a file or a card named may hold anything; the terminal is to show it, not to obey it. */
+static void put_text(FILE *to, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        const unsigned char c = (unsigned char)*text;
+        fputc((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F ? '?' : c, to);
+    }
+}
+
 static void line(FILE *to, const char *format, va_list args)
 {
-    vfprintf(to, format, args);
+    char *text = NULL;
+    if (vasprintf(&text, format, args) >= 0) {
+        put_text(to, text);
+        free(text);
+    }
     fputc('\n', to);
 }
 
@@ -364,19 +377,23 @@ int tool_fail(struct tool *tool, const struct tool_failure *failure)
     tool_progress(tool, NULL);
     fprintf(tool->err, "scrip %s: %s: ", tool->command->name, tool_layer_name(verdict.layer));
     if (failure->what != NULL) {
-        fprintf(tool->err, "%s: ", failure->what);
+        put_text(tool->err, failure->what);
+        fputs(": ", tool->err);
     }
-    fputs(verdict.text, tool->err);
+    put_text(tool->err, verdict.text);
     if (failure->sw != 0) {
         fprintf(tool->err, " (status %04X)", failure->sw);
     }
     if (failure->detail != NULL && failure->detail[0] != '\0') {
-        fprintf(tool->err, "\n  detail: %s", failure->detail);
+        fputs("\n  detail: ", tool->err);
+        put_text(tool->err, failure->detail);
     }
     if (card != NULL) {
         fprintf(tool->err, "\n  card:   %s", card);
     }
-    fprintf(tool->err, "\n  remedy: %s\n", verdict.remedy);
+    fputs("\n  remedy: ", tool->err);
+    put_text(tool->err, verdict.remedy);
+    fputc('\n', tool->err);
     return TOOL_FAILED;
 }
 
@@ -398,7 +415,9 @@ int tool_usage(struct tool *tool, const char *format, ...)
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     json_object_set_new(tool->json, "error", json_pack("{s:s, s:s}", "layer", "usage", "message", what));
-    fprintf(tool->err, "scrip %s: %s\n  see: scrip %s --help\n", tool->command->name, what, tool->command->name);
+    fprintf(tool->err, "scrip %s: ", tool->command->name);
+    put_text(tool->err, what);
+    fprintf(tool->err, "\n  see: scrip %s --help\n", tool->command->name);
     return TOOL_USAGE;
 }
 

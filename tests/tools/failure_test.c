@@ -121,6 +121,29 @@ static void a_failure_says_layer_state_of_the_card_and_remedy(void **state)
     fclose(tool.err);
 }
 
+static void what_others_wrote_does_not_move_the_cursor(void **state)
+{
+    (void)state;
+    static const char bell_and_clear[] = "\033[2J\a\r\177";
+    char text[2048];
+    const struct tool_said said = {bell_and_clear, bell_and_clear, "card"};
+    struct tool tool = {.command = tool_command_at(0), .json = json_object(), .out = tmpfile(), .err = tmpfile()};
+    tool_fail(&tool, &(struct tool_failure){.problem = TOOL_PROBLEM_REFUSED_BY_SERVER,
+                                            .what = bell_and_clear,
+                                            .detail = bell_and_clear,
+                                            .said = &said});
+    tool_usage(&tool, "%s", bell_and_clear);
+    tool_note(&tool, "%s", bell_and_clear);
+    printed(tool.err, text, sizeof text);
+    assert_null(strpbrk(text, bell_and_clear + 4));
+    assert_null(strchr(text, bell_and_clear[0]));
+    tool_say(&tool, "%s", bell_and_clear);
+    assert_string_equal(printed(tool.out, text, sizeof text), "?[2J???\n");
+    json_decref(tool.json);
+    fclose(tool.out);
+    fclose(tool.err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +153,7 @@ int main(void)
         cmocka_unit_test(every_problem_of_the_list_is_in_the_table),
         cmocka_unit_test(what_only_the_server_has_words_for_is_told_in_them),
         cmocka_unit_test(a_failure_says_layer_state_of_the_card_and_remedy),
+        cmocka_unit_test(what_others_wrote_does_not_move_the_cursor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
