@@ -1,6 +1,7 @@
 /* store_sqlite.c: the embedded store. Write-ahead log, every commit synced, one writer at a time; statements are
  * prepared once and kept. Checkpoints are left to idle moments, because a checkpoint in the middle of a commit is what
  * makes the slowest answers. */
+#include "gather.h"
 #include "schema.h"
 #include "store.h"
 
@@ -241,12 +242,12 @@ enum scrip_status store_sqlite_open(const char *path, unsigned busy_ms, struct s
     char pragmas[256];
     (void)snprintf(pragmas, sizeof pragmas,
                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = %d;"
-                   "PRAGMA cache_size = -65536; PRAGMA foreign_keys = OFF",
+                   "PRAGMA cache_size = -65536; PRAGMA cache_spill = OFF; PRAGMA foreign_keys = OFF",
                    CHECKPOINT_PAGES);
     me->base.ops = &ops;
     enum scrip_status status = SCRIP_E_IO;
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(path, &me->db, flags, NULL) == SQLITE_OK) {
+    if (sqlite3_open_v2(path, &me->db, flags, gather_vfs()) == SQLITE_OK) {
         (void)sqlite3_busy_timeout(me->db, (int)busy_ms);
         status = exec(me->db, pragmas) ? upgrade(me->db) : SCRIP_E_IO;
     }
