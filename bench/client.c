@@ -84,7 +84,7 @@ static const char *header(const char *head, const char *name)
 }
 
 /* Is the answer complete? Then `answer` describes it. */
-static bool parse(struct connection *connection, struct bench_answer *answer)
+static bool parse(struct connection *connection, double here_at, struct bench_answer *answer)
 {
     connection->in[connection->len] = '\0';
     char *end = strstr(connection->in, "\r\n\r\n");
@@ -110,12 +110,13 @@ static bool parse(struct connection *connection, struct bench_answer *answer)
     }
     answer->next_uri[uri] = '\0';
     answer->body = scrip_bytes(connection->in + head, body);
-    answer->seconds = bench_now() - connection->sent_at;
+    answer->seconds = here_at - connection->sent_at;
     return true;
 }
 
-/* Bytes are there. @return false: this connection is done */
-static bool receive(struct connection *connection)
+/* Bytes are there, since `here_at` at the latest: that others are served first is the load's time, not the server's.
+ * @return false: this connection is done */
+static bool receive(struct connection *connection, double here_at)
 {
     static struct bench_answer answer;
     const ssize_t got =
@@ -124,7 +125,7 @@ static bool receive(struct connection *connection)
         bench_die("the server closed the connection", got < 0 ? strerror(errno) : "end of file");
     }
     connection->len += (size_t)got;
-    if (!parse(connection, &answer)) {
+    if (!parse(connection, here_at, &answer)) {
         return true;
     }
     connection->talker->take(connection->talker, &answer);
@@ -153,8 +154,9 @@ void bench_client_run(uint16_t port, struct bench_talker *const *talkers, size_t
         if (ready <= 0) {
             bench_die("client", "no answer within ten seconds");
         }
+        const double here_at = bench_now();
         for (int i = 0; i < ready; i++) {
-            open -= !receive(events[i].data.ptr);
+            open -= !receive(events[i].data.ptr, here_at);
         }
     }
     for (size_t i = 0; i < count; i++) {

@@ -280,7 +280,7 @@ struct load_result load_run(struct fleet *fleet, struct load_server *server, siz
     bench_sort(samples.us, samples.count);
     const struct load_result result = {
         .topups_per_s = (double)done / spent,
-        .requests_per_s = (double)done * 4 / spent,
+        .requests_per_s = (double)done * LOAD_REQUESTS / spent,
         .batch = (double)done * LOAD_DURABLE / (double)(*server->commits - commits),
         .p99_us = bench_quantile(samples.us, samples.count, 0.99),
         .median_us = bench_quantile(samples.us, samples.count, 0.5),

@@ -4,7 +4,8 @@
 
 #include "fleet.h"
 
-#define LOAD_DURABLE 3U /**< durable transitions of a top-up: funded, issued, confirmed */
+#define LOAD_DURABLE  3U /**< durable transitions of a top-up: funded, issued, confirmed */
+#define LOAD_REQUESTS 4U /**< its requests: these, and the one that only answers the card's challenge */
 
 /** A server in a process of its own, bound to core 0. */
 struct load_server {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define CHECKPOINT_PAGES 20000
+#define SAVEPOINT_BYTES  61440 /* kept of a request's pages in memory, in one piece: from 64 KB on, free() tidies up */
 
 struct sqlite_store {
     struct store base;
@@ -239,6 +240,7 @@ enum scrip_status store_sqlite_open(const char *path, unsigned busy_ms, struct s
     /* What SQLite counts of its memory it counts under a lock, at each of some hundred allocations a top-up. Refused,
      * and no harm, where the process has used SQLite before. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, SAVEPOINT_BYTES);
     char pragmas[256];
     (void)snprintf(pragmas, sizeof pragmas,
                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = %d;"
