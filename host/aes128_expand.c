@@ -2,6 +2,7 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <stdbool.h>
 
 /* The next round key: each word xor the ones before it, xor the changed last word. AESENCLAST does SubBytes and adds
  * the round constant; with four equal columns its ShiftRows changes nothing. */
@@ -26,12 +27,39 @@ __attribute__((target("aes,ssse3"))) static void expand_by_instructions(struct a
     }
 }
 
+/* The round keys from the last to the first, those in the middle with InvMixColumns: FIPS 197 section 5.3.5. */
+__attribute__((target("aes,ssse3"))) static void invert_by_instructions(struct aes128_ctx *dst,
+                                                                        const struct aes128_ctx *src)
+{
+    const __m128i *in = (const __m128i *)(const void *)src->keys;
+    __m128i *out = (__m128i *)(void *)dst->keys;
+    _mm_storeu_si128(out, _mm_loadu_si128(in + 10));
+    for (unsigned i = 1; i < 10; i++) {
+        _mm_storeu_si128(out + i, _mm_aesimc_si128(_mm_loadu_si128(in + 10 - i)));
+    }
+    _mm_storeu_si128(out + 10, _mm_loadu_si128(in));
+}
+
+static bool has_instructions(void)
+{
+    return __builtin_cpu_supports("aes") && __builtin_cpu_supports("ssse3");
+}
+
 void scrip_aes128_expand(struct aes128_ctx *ctx, const uint8_t key[16])
 {
-    if (__builtin_cpu_supports("aes") && __builtin_cpu_supports("ssse3")) {
+    if (has_instructions()) {
         expand_by_instructions(ctx, key);
     } else {
         aes128_set_encrypt_key(ctx, key);
+    }
+}
+
+void scrip_aes128_invert(struct aes128_ctx *dst, const struct aes128_ctx *src)
+{
+    if (has_instructions()) {
+        invert_by_instructions(dst, src);
+    } else {
+        aes128_invert_key(dst, src);
     }
 }
 
@@ -40,6 +68,11 @@ void scrip_aes128_expand(struct aes128_ctx *ctx, const uint8_t key[16])
 void scrip_aes128_expand(struct aes128_ctx *ctx, const uint8_t key[16])
 {
     aes128_set_encrypt_key(ctx, key);
+}
+
+void scrip_aes128_invert(struct aes128_ctx *dst, const struct aes128_ctx *src)
+{
+    aes128_invert_key(dst, src);
 }
 
 #endif

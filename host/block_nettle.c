@@ -80,7 +80,7 @@ void scrip_block_init(struct scrip_block *block, enum scrip_cipher cipher, const
 
     scrip_block_init_encrypt(block, cipher, key);
     if (cipher == SCRIP_AES128) {
-        aes128_invert_key(&to->aes128.dec, &to->aes128.enc);
+        scrip_aes128_invert(&to->aes128.dec, &to->aes128.enc);
     } else if (cipher == SCRIP_AES192) {
         aes192_invert_key(&to->aes192.dec, &to->aes192.enc);
     } else if (cipher == SCRIP_AES256) {
