@@ -84,8 +84,13 @@ static void state_file_choose(struct topup *topup, const char *order)
     }
     if (xdg != NULL && xdg[0] == '/') {
         snprintf(dir, sizeof dir, "%.600s/scrip", xdg);
-    } else {
-        snprintf(dir, sizeof dir, "%.600s/.local/state/scrip", home != NULL && home[0] == '/' ? home : "/tmp");
+    } else if (home != NULL && home[0] == '/') {
+        snprintf(dir, sizeof dir, "%.600s/.local/state/scrip", home);
+    } else { /* a place that others can guess and write to is none */
+        tool_note(topup->tool,
+                  "without HOME, XDG_STATE_HOME or --state: if this program is killed, the next tap has to "
+                  "settle");
+        return;
     }
     if (directories_make(dir)) {
         snprintf(topup->state_file, sizeof topup->state_file, "%s/topup-%.140s.state", dir, order);

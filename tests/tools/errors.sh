@@ -142,6 +142,10 @@ refused "over the air: wrong application" 1 card "no such application" relay g3 
 state "nothing on the card was changed" "it has no purse"
 "$SCRIP" card new other.card --profile an12113 --keys other.keys --passphrase-file pass2 --json | jq -r .uid >other.uid
 "$SCRIP" card register "$(cat other.uid)" --purse an12113 $SERVER >/dev/null
+order g5 carol 1
+ok "over the air: without a home" env -u HOME -u XDG_STATE_HOME "$SCRIP" topup --reader card:carol.card --order g5 \
+    --token-file g5.token --server "$URL" --taps 1
+is "nothing is put where others could" "1 no" "$(grep -c 'next tap has to settle' err) $(test -e /tmp/.local && echo yes || echo no)"
 order g4 other 1
 refused "over the air: wrong key" 1 key "key offered is not the key on the card" relay g4 other
 state "nothing on the card was changed" "no session was begun"
