@@ -38,10 +38,10 @@ struct failure_row {
 static const struct failure_row ROWS[] = {
     ROW(WRONG_APPLICATION, SCRIP_E_CARD, 0xA0, ANY, CARD,
         "the card has no such application: it is not one of this purse",
-        "present a card of this purse, or personalise this one (scrip card new)"),
+        "present a card of this purse; scrip card new makes a virtual one, it changes none that is there"),
     ROW(WRONG_APPLICATION, SCRIP_E_CARD, 0, SELECT, CARD,
         "the card has no such application: it is not one of this purse",
-        "present a card of this purse, or personalise this one (scrip card new)"),
+        "present a card of this purse; scrip card new makes a virtual one, it changes none that is there"),
     ROW(WRONG_KEY_TYPE, SCRIP_E_CARD, 0, AUTH_1, KEY, KEY_TYPE_TEXT, KEY_TYPE_REMEDY),
     ROW(WRONG_KEY, SCRIP_E_CARD, 0, AUTH_2, KEY, WRONG_KEY_TEXT, WRONG_KEY_REMEDY),
     ROW(WRONG_KEY, SCRIP_E_AUTH, 0, ANY, KEY, WRONG_KEY_TEXT, WRONG_KEY_REMEDY),
