@@ -99,6 +99,8 @@ enum ledger_request {
 
 enum { KNOWN_CARD = 1, KNOWN_ORDER = 2, KNOWN_ISSUE = 4 };
 
+#define HINTS 4096U /* a power of two */
+
 struct scrip_ledger {
     struct store *store;
     struct scrip_clock clock;
@@ -115,6 +117,10 @@ struct scrip_ledger {
         struct order_row order;
         struct issue_row issue;
     } known;
+    /** Number of the order whose id hashes here, or 0. To look it up by its id costs twice as much as by its number; a
+     * hint is only where to look first, and the row found there says whose it is. Orders never go and keep their
+     * numbers. */
+    int64_t hint[HINTS];
 };
 
 /** Is the row of this kind known? */

@@ -47,36 +47,14 @@ enum scrip_status card_load(struct scrip_ledger *ledger, const uint8_t uid[7], s
     return card_load_number(ledger, card_number(uid), row);
 }
 
-/* What CARD_SAVE writes: the issue number and what was fixed at enrolment stay those of the row. */
-static void card_know_saved(struct card_row *known, const struct scrip_ledger_card *saved, int verdict)
-{
-    const struct scrip_ledger_card old = known->c;
-    known->c = *saved;
-    known->c.issue_no = old.issue_no;
-    known->c.tmac = old.tmac;
-    known->c.marked = old.marked;
-    known->c.unlogged = old.unlogged;
-    known->c.offline = old.offline;
-    memcpy(known->c.profile, old.profile, sizeof known->c.profile);
-    known->verdict = verdict;
-}
-
 enum scrip_status card_save(struct scrip_ledger *ledger, const struct card_row *row)
 {
     const struct scrip_ledger_card *c = &row->c;
     unsigned changed = 0;
-    const bool known = ledger_knows(ledger, KNOWN_CARD) && ledger->known.card.number == row->number;
     SCRIP_TRY(RUN(ledger, CARD_SAVE, &changed, V_INT(row->number), V_INT(c->key_version), V_INT(c->tmc),
                   V_INT(c->committed), V_INT(c->held), V_INT(c->denied), V_TEXT(c->reason), V_INT(c->card_float),
                   V_INT(c->seen), V_INT(c->seen_tmc), V_INT(c->seen_balance), V_INT(row->verdict)));
-    if (changed != 1) {
-        return SCRIP_E_NOT_FOUND;
-    }
-    if (known) {
-        card_know_saved(&ledger->known.card, c, row->verdict);
-        ledger->known.has |= KNOWN_CARD;
-    }
-    return SCRIP_OK;
+    return changed == 1 ? SCRIP_OK : SCRIP_E_NOT_FOUND;
 }
 
 enum scrip_status card_mark_held(struct scrip_ledger *ledger, struct card_row *row, const char *why,

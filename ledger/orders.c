@@ -31,6 +31,30 @@ static enum scrip_status order_know(struct scrip_ledger *ledger, enum store_stat
     return SCRIP_OK;
 }
 
+/* FNV-1a: it need not be strong, a hint that misleads costs a look-up. */
+static int64_t *hint_of(struct scrip_ledger *ledger, const char *id)
+{
+    uint32_t hash = 2166136261U;
+    for (; *id != '\0'; id++) {
+        hash = (hash ^ (uint8_t)*id) * 16777619U;
+    }
+    return &ledger->hint[(hash ^ hash >> 16) % HINTS];
+}
+
+static enum scrip_status order_look_up(struct scrip_ledger *ledger, const char *id)
+{
+    int64_t *hint = hint_of(ledger, id);
+    if (*hint != 0) {
+        const enum scrip_status status = order_know(ledger, STORE_ORDER_BY_N, &V_INT(*hint));
+        if (status != SCRIP_E_NOT_FOUND && (status != SCRIP_OK || strcmp(ledger->known.order.o.id, id) == 0)) {
+            return status;
+        }
+    }
+    SCRIP_TRY(order_know(ledger, STORE_ORDER_GET, &V_TEXT(id)));
+    *hint = ledger->known.order.n;
+    return SCRIP_OK;
+}
+
 enum scrip_status order_load(struct scrip_ledger *ledger, const char *id, struct order_row *row)
 {
     const struct order_row *known = &ledger->known.order;
@@ -38,7 +62,7 @@ enum scrip_status order_load(struct scrip_ledger *ledger, const char *id, struct
         return SCRIP_E_NOT_FOUND;
     }
     if (!ledger_knows(ledger, KNOWN_ORDER) || strcmp(known->o.id, id) != 0) {
-        SCRIP_TRY(order_know(ledger, STORE_ORDER_GET, &V_TEXT(id)));
+        SCRIP_TRY(order_look_up(ledger, id));
     }
     *row = *known;
     return SCRIP_OK;

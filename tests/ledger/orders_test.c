@@ -226,6 +226,152 @@ static void a_dropped_request_leaves_no_row(void **state)
     assert_book(d->ledger);
 }
 
+/* Where an order was last found is only where to look first. */
+static void a_number_that_goes_to_another_order_misleads_nobody(void **state)
+{
+    struct desk *d = *state;
+    struct scrip_ledger_order order;
+    desk_begin(d);
+    assert_ok(scrip_ledger_request_begin(d->ledger));
+    funded(d->ledger, "dropped", ALICE, 100);
+    assert_ok(scrip_ledger_request_end(d->ledger, false));
+    assert_status(scrip_ledger_order_get(d->ledger, "dropped", &order), SCRIP_E_NOT_FOUND);
+    funded(d->ledger, "other", ALICE, 200); /* under the number that "dropped" had */
+    assert_status(scrip_ledger_order_get(d->ledger, "dropped", &order), SCRIP_E_NOT_FOUND);
+    assert_ok(scrip_ledger_order_get(d->ledger, "other", &order));
+    assert_int_equal(order.amount, 200);
+    funded(d->ledger, "dropped", ALICE, 300);
+    assert_ok(scrip_ledger_order_get(d->ledger, "dropped", &order));
+    assert_int_equal(order.amount, 300);
+    desk_commit(d);
+}
+
+static void more_orders_than_hints_are_found_all_the_same(void **state)
+{
+    struct desk *d = *state;
+    struct scrip_ledger_order order;
+    char id[16];
+    desk_begin(d);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 1; i <= 5000; i++) {
+            (void)snprintf(id, sizeof id, "many-%u", i);
+            if (round == 0) {
+                assert_ok(order_for(d->ledger, id, i % 2 ? ALICE : BOB, i));
+            }
+            assert_ok(scrip_ledger_order_get(d->ledger, id, &order));
+            assert_string_equal(order.id, id);
+            assert_int_equal(order.amount, i);
+        }
+    }
+    desk_commit(d);
+}
+
+/* ---- what a transaction knows of its own rows is what it has written ---- */
+
+struct view {
+    struct scrip_ledger_card card[2];
+    struct scrip_ledger_order order[2];
+    struct scrip_ledger_issue issue;
+};
+
+static struct view view_of(struct scrip_ledger *ledger)
+{
+    struct view view;
+    memset(&view, 0, sizeof view);
+    (void)scrip_ledger_card_get(ledger, ALICE, &view.card[0]);
+    (void)scrip_ledger_card_get(ledger, BOB, &view.card[1]);
+    (void)scrip_ledger_order_get(ledger, "o1", &view.order[0]);
+    (void)scrip_ledger_order_get(ledger, "o2", &view.order[1]);
+    (void)scrip_ledger_issue_get(ledger, ALICE, view.card[0].issue_no, &view.issue);
+    (void)scrip_ledger_card_get(ledger, ALICE, &view.card[0]); /* the one that most steps change is asked for last */
+    (void)scrip_ledger_order_get(ledger, "o1", &view.order[0]);
+    return view;
+}
+
+static void step_create(struct desk *d)
+{
+    assert_ok(order_for(d->ledger, "o1", ALICE, 700));
+    assert_ok(order_for(d->ledger, "o2", BOB, 800));
+}
+
+static void step_fund(struct desk *d)
+{
+    assert_ok(scrip_ledger_order_fund(d->ledger, "o1", "pay-1"));
+}
+
+static void step_key_version(struct desk *d)
+{
+    assert_ok(scrip_ledger_card_set_key_version(d->ledger, ALICE, 9));
+}
+
+static void step_issue(struct desk *d)
+{
+    assert_ok(issue_of(d->ledger, "o1", ALICE, 1));
+}
+
+static void step_key_version_again(struct desk *d) /* saves the card's row, whose issue number has just gone up */
+{
+    assert_ok(scrip_ledger_card_set_key_version(d->ledger, ALICE, 10));
+}
+
+static void step_confirm(struct desk *d)
+{
+    const struct scrip_settle_evidence evidence = batch_answer(d->ledger, ALICE, 1);
+    assert_int_equal(settled(d->ledger, ALICE, &evidence), SCRIP_EVENT_PROOF_COMMIT);
+}
+
+static void step_cancel(struct desk *d)
+{
+    assert_ok(scrip_ledger_order_fund(d->ledger, "o2", "pay-2"));
+    assert_ok(scrip_ledger_order_cancel(d->ledger, "o2"));
+}
+
+static void step_deny_and_allow(struct desk *d)
+{
+    assert_ok(scrip_ledger_card_deny(d->ledger, ALICE, "lost"));
+    assert_ok(scrip_ledger_card_allow(d->ledger, ALICE));
+    assert_ok(scrip_ledger_card_deny(d->ledger, ALICE, "stolen"));
+}
+
+static void step_hold(struct desk *d)
+{
+    assert_ok(scrip_ledger_card_hold(d->ledger, ALICE, "odd"));
+}
+
+static void step_breakage(struct desk *d)
+{
+    assert_ok(scrip_ledger_post(d->ledger, "b1", SCRIP_BOOKING_BREAKAGE, 5, ALICE, NULL, "old"));
+}
+
+static void a_transaction_knows_its_rows_as_they_are_written(void **state)
+{
+    static void (*const steps[])(struct desk *) = {step_create,         step_fund,    step_key_version,
+                                                   step_issue,          step_confirm, step_cancel,
+                                                   step_deny_and_allow, step_hold,    step_breakage};
+    struct desk *d = *state;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        desk_begin(d);
+        (void)view_of(d->ledger); /* so that there is something to be out of date */
+        steps[i](d);
+        if (steps[i] == step_issue) {
+            step_key_version_again(d);
+        }
+        const struct view inside = view_of(d->ledger);
+        desk_commit(d);
+        const struct view written = view_of(d->ledger);
+        assert_memory_equal(&inside, &written, sizeof inside);
+        desk_begin(d); /* and what is dropped is not known either */
+        assert_ok(scrip_ledger_request_begin(d->ledger));
+        assert_ok(scrip_ledger_card_hold(d->ledger, ALICE, "dropped"));
+        assert_true(card_now(d->ledger, ALICE).held);
+        assert_ok(scrip_ledger_request_end(d->ledger, false));
+        const struct view dropped = view_of(d->ledger);
+        assert_memory_equal(&dropped, &written, sizeof dropped);
+        desk_commit(d);
+    }
+    assert_book(d->ledger);
+}
+
 static void nothing_is_changed_outside_of_a_transaction(void **state)
 {
     struct desk *d = *state;
@@ -284,6 +430,9 @@ int main(void)
         LAW(a_claim_that_the_card_bears_out_is_closed),
         LAW(a_loss_is_written_off_against_breakage),
         LAW(a_dropped_request_leaves_no_row),
+        LAW(a_number_that_goes_to_another_order_misleads_nobody),
+        LAW(more_orders_than_hints_are_found_all_the_same),
+        LAW(a_transaction_knows_its_rows_as_they_are_written),
         LAW(nothing_is_changed_outside_of_a_transaction),
         LAW(orders_are_listed_oldest_first_until_told_to_stop),
     };
