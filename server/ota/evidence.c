@@ -167,3 +167,17 @@ enum scrip_status ota_settle(struct ota *ota, const struct scrip_settle_evidence
     }
     return status;
 }
+
+bool ota_stopped(struct ota *ota, enum scrip_status status, const struct scrip_ledger_settlement *settlement)
+{
+    if (status == SCRIP_E_STALE) {
+        (void)problem(ota->context, SCRIP_PROBLEM_SESSION_OVER, settlement->why);
+        return true;
+    }
+    if (status == SCRIP_E_HELD || (status == SCRIP_OK && settlement->held)) {
+        const bool rollback = settlement->event == SCRIP_EVENT_ROLLBACK;
+        (void)problem(ota->context, rollback ? SCRIP_PROBLEM_ROLLBACK : SCRIP_PROBLEM_CARD_HELD, settlement->why);
+        return true;
+    }
+    return false;
+}

@@ -110,6 +110,11 @@ enum scrip_status evidence_of_batch(struct ota *ota, const struct scrip_purse_to
 enum scrip_status ota_settle(struct ota *ota, const struct scrip_settle_evidence *evidence,
                              struct scrip_ledger_settlement *settlement);
 
+/** Did the settlement put an end to the session? It was overtaken, or the card is held: that is answered then, as
+ *  SESSION_OVER, ROLLBACK or CARD_HELD with the reason. What has been booked stays booked.
+ *  @param status  of ota_settle */
+bool ota_stopped(struct ota *ota, enum scrip_status status, const struct scrip_ledger_settlement *settlement);
+
 /* ---- ota.c ---- */
 
 /** The session goes on: the batch and a token with the state. */

@@ -163,12 +163,8 @@ static enum scrip_status ask_evidence(struct ota *ota)
 static enum scrip_status after_settling(struct ota *ota, enum scrip_status status,
                                         const struct scrip_ledger_settlement *settlement)
 {
-    if (status == SCRIP_E_STALE) {
-        return problem(ota->context, SCRIP_PROBLEM_SESSION_OVER, settlement->why);
-    }
-    if (status == SCRIP_E_HELD || (status == SCRIP_OK && settlement->held)) {
-        const bool rollback = settlement->event == SCRIP_EVENT_ROLLBACK;
-        return problem(ota->context, rollback ? SCRIP_PROBLEM_ROLLBACK : SCRIP_PROBLEM_CARD_HELD, settlement->why);
+    if (ota_stopped(ota, status, settlement)) {
+        return SCRIP_OK;
     }
     SCRIP_TRY(status);
     SCRIP_TRY(ota_reload(ota));
@@ -394,12 +390,8 @@ static enum scrip_status ask_again(struct ota *ota)
 static enum scrip_status answer_result(struct ota *ota, enum scrip_status status,
                                        const struct scrip_ledger_settlement *settlement)
 {
-    if (status == SCRIP_E_HELD || (status == SCRIP_OK && settlement->held)) {
-        const bool rollback = settlement->event == SCRIP_EVENT_ROLLBACK;
-        return problem(ota->context, rollback ? SCRIP_PROBLEM_ROLLBACK : SCRIP_PROBLEM_CARD_HELD, settlement->why);
-    }
-    if (status == SCRIP_E_STALE) {
-        return problem(ota->context, SCRIP_PROBLEM_SESSION_OVER, settlement->why);
+    if (ota_stopped(ota, status, settlement)) {
+        return SCRIP_OK;
     }
     SCRIP_TRY(status);
     SCRIP_TRY(ota_reload(ota));

@@ -97,9 +97,10 @@ enum scrip_status take_read(struct ota *ota, enum scrip_status taken)
     }
     evidence_of_session(ota, &evidence);
     const enum scrip_status status = ota_settle(ota, &evidence, &settlement);
-    if (status != SCRIP_OK && status != SCRIP_E_HELD) {
-        return status;
+    if (ota_stopped(ota, status, &settlement)) {
+        return SCRIP_OK; /* the order stays begun: a reading that comes again must not look as if all were well */
     }
+    SCRIP_TRY(status);
     const struct work_reading reading = {facts->has, facts->balance, facts->tmc, facts->topups, facts->debits};
     SCRIP_TRY(work_reading_put(&reading, &out));
     return finish(ota, scrip_buf_bytes(&out));

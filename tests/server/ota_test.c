@@ -3,6 +3,7 @@
 
 #include <scrip/defect.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct {
     struct bench b;
@@ -805,6 +806,70 @@ static void a_new_card_reads_as_empty(void **state)
     assert_int_equal(json_array_size(json_object_get(json_object_get(world.b.json, "result"), "topups")), 0);
 }
 
+/* ---- older images ---- */
+
+/* What the card's memory holds now, to be put back later. */
+static uint8_t *copy_aside(void)
+{
+    const size_t len = (size_t)world.p.memory.pages * SCRIP_NV_PAGE;
+    uint8_t *copy = malloc(len);
+    phone_leave(&world.p);
+    assert_non_null(copy);
+    memcpy(copy, world.p.memory.at, len);
+    return copy;
+}
+
+static void restore(uint8_t *copy)
+{
+    phone_leave(&world.p);
+    memcpy(world.p.memory.at, copy, (size_t)world.p.memory.pages * SCRIP_NV_PAGE);
+    free(copy);
+}
+
+/* Two top-ups, and the card is put back to what it was after the first. */
+static void given_restored_card(void)
+{
+    given_order_for_card("order-1", 2000);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    uint8_t *copy = copy_aside();
+    given_order_for_card("order-2", 300);
+    assert_int_equal(phone_topup(&world.p, "order-2"), 204);
+    restore(copy);
+}
+
+static void assert_card_is_held(void)
+{
+    assert_int_equal(ask(&world.b, "GET", "/api/v1/cards/" CARD_UID, NULL), 200);
+    assert_true(truth_of(&world.b, "held"));
+}
+
+static void a_reading_that_finds_an_older_image_tells_it(void **state)
+{
+    (void)state;
+    given_restored_card();
+    given_work("read-1", "\"kind\":\"read\"");
+    assert_int_equal(phone_topup(&world.p, "read-1"), 409);
+    assert_string_equal(problem_of_answer(&world.b), "ROLLBACK");
+    assert_true(strlen(text_of(&world.b, "detail")) > 0);
+    assert_card_is_held();
+    assert_state("read-1", "STARTED");
+}
+
+/* The phone did not get the answer, and asks for it again. */
+static void so_does_the_same_reading_sent_again(void **state)
+{
+    (void)state;
+    given_restored_card();
+    given_work("read-1", "\"kind\":\"read\"");
+    assert_int_equal(phone_topup(&world.p, "read-1"), 409);
+    memcpy(world.p.uri, world.p.last_uri, sizeof world.p.uri);
+    memcpy(world.p.body, world.p.last_body, world.p.last_body_len);
+    world.p.body_len = world.p.last_body_len;
+    assert_int_equal(phone_post(&world.p), 409);
+    assert_string_equal(problem_of_answer(&world.b), "CARD_HELD");
+    assert_state("read-1", "STARTED");
+}
+
 static void a_write_changes_the_free_data_of_the_header(void **state)
 {
     (void)state;
@@ -1006,6 +1071,9 @@ int main(void)
         TEST_EV1(a_read_shows_balance_and_history),
         TEST(a_new_card_reads_as_empty),
         TEST_EV1(a_new_card_reads_as_empty),
+        TEST(a_reading_that_finds_an_older_image_tells_it),
+        TEST_EV1(a_reading_that_finds_an_older_image_tells_it),
+        TEST(so_does_the_same_reading_sent_again),
         TEST(a_write_changes_the_free_data_of_the_header),
         TEST_EV1(a_write_changes_the_free_data_of_the_header),
         TEST(new_keys_roll_out_with_the_card),
