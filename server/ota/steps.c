@@ -399,6 +399,16 @@ static enum scrip_status answer_result(struct ota *ota, enum scrip_status status
     return open && settlement->event == SCRIP_EVENT_UNDECIDED ? ask_again(ota) : ota_over(ota);
 }
 
+/* The card's counter stands, proved by its own MAC, where it stood before the issue: that is an older image or a copy.
+ * For the rules a batch is no place to find that out, any contradiction holds the card; the phone is told what it is.
+ */
+static bool is_older_image(const struct scrip_ledger_settlement *settlement,
+                           const struct scrip_settle_evidence *evidence, const struct scrip_ledger_issue *issue)
+{
+    return settlement->event == SCRIP_EVENT_CONTRADICTION && evidence->tmv_ok && evidence->has_tmc &&
+           evidence->tmc <= issue->tmc_issued;
+}
+
 enum scrip_status take_result(struct ota *ota, enum scrip_status taken)
 {
     struct scrip_ledger_issue issue;
@@ -418,5 +428,8 @@ enum scrip_status take_result(struct ota *ota, enum scrip_status taken)
     topup_of_issue(&issue, &topup);
     SCRIP_TRY(evidence_of_batch(ota, &topup, taken, &evidence));
     const enum scrip_status status = ota_settle(ota, &evidence, &settlement);
+    if (is_older_image(&settlement, &evidence, &issue)) {
+        settlement.event = SCRIP_EVENT_ROLLBACK;
+    }
     return answer_result(ota, status, &settlement);
 }

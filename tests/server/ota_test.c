@@ -856,7 +856,7 @@ static void a_reading_that_finds_an_older_image_tells_it(void **state)
 }
 
 /* The phone did not get the answer, and asks for it again. */
-static void so_does_the_same_reading_sent_again(void **state)
+static void the_same_reading_sent_again_is_no_better(void **state)
 {
     (void)state;
     given_restored_card();
@@ -868,6 +868,17 @@ static void so_does_the_same_reading_sent_again(void **state)
     assert_int_equal(phone_post(&world.p), 409);
     assert_string_equal(problem_of_answer(&world.b), "CARD_HELD");
     assert_state("read-1", "STARTED");
+}
+
+static void a_top_up_onto_an_older_image_tells_it(void **state)
+{
+    (void)state;
+    given_restored_card();
+    given_order_for_card("order-3", 500);
+    assert_int_equal(phone_topup(&world.p, "order-3"), 409);
+    assert_string_equal(problem_of_answer(&world.b), "ROLLBACK");
+    assert_card_is_held();
+    assert_state("order-3", "DISPUTED"); /* the book's verdict is what it was */
 }
 
 static void a_write_changes_the_free_data_of_the_header(void **state)
@@ -1073,7 +1084,8 @@ int main(void)
         TEST_EV1(a_new_card_reads_as_empty),
         TEST(a_reading_that_finds_an_older_image_tells_it),
         TEST_EV1(a_reading_that_finds_an_older_image_tells_it),
-        TEST(so_does_the_same_reading_sent_again),
+        TEST(the_same_reading_sent_again_is_no_better),
+        TEST(a_top_up_onto_an_older_image_tells_it),
         TEST(a_write_changes_the_free_data_of_the_header),
         TEST_EV1(a_write_changes_the_free_data_of_the_header),
         TEST(new_keys_roll_out_with_the_card),
