@@ -1,10 +1,12 @@
 #include "api.h"
 
+#include <inttypes.h>
 #include <scrip/money.h>
 #include <scrip/purse_storage.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -115,19 +117,75 @@ bool api_currency(struct context *context, const char *currency)
     return false;
 }
 
-bool api_query(const struct context *context, const char *name, char *out, size_t cap)
+static bool refuse_query(struct context *context, const struct api_query *members, size_t count)
+{
+    char detail[128] = "the query takes, each once and with a value:";
+    for (size_t i = 0; i < count; i++) {
+        const size_t len = strlen(detail);
+        (void)snprintf(detail + len, sizeof detail - len, " %s", members[i].name);
+    }
+    (void)problem(context, SCRIP_PROBLEM_MALFORMED, detail);
+    return false;
+}
+
+static const struct api_query *query_member(const struct api_query *members, size_t count, const char *at, size_t len)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(members[i].name) == len && memcmp(members[i].name, at, len) == 0) {
+            return &members[i];
+        }
+    }
+    return NULL;
+}
+
+bool api_query(struct context *context, const struct api_query *members, size_t count)
 {
     const char *at = context->request->query;
-    const size_t name_len = strlen(name);
+    for (size_t i = 0; i < count; i++) {
+        members[i].text[0] = '\0';
+    }
     while (at != NULL && *at != '\0') {
         const size_t len = strcspn(at, "&");
-        if (len > name_len && strncmp(at, name, name_len) == 0 && at[name_len] == '=' && len - name_len - 1 < cap) {
-            memcpy(out, at + name_len + 1, len - name_len - 1);
-            out[len - name_len - 1] = '\0';
-            return true;
+        const size_t name = strcspn(at, "=&");
+        const struct api_query *member = query_member(members, count, at, name);
+        if (member == NULL || member->text[0] != '\0' || len < name + 2 || len - name - 1 >= member->cap) {
+            return refuse_query(context, members, count);
         }
+        memcpy(member->text, at + name + 1, len - name - 1);
+        member->text[len - name - 1] = '\0';
         at += len + (at[len] == '&');
     }
+    return true;
+}
+
+bool api_query_number(struct context *context, const char *name, const char *text, uint64_t min, uint64_t max,
+                      uint64_t *out)
+{
+    char detail[96];
+    const size_t len = strlen(text);
+    if (len == 0) {
+        return true;
+    }
+    if (strspn(text, "0123456789") == len && len <= 19) { /* which fit 64 bits */
+        const uint64_t number = strtoull(text, NULL, 10);
+        if (number >= min && number <= max) {
+            *out = number;
+            return true;
+        }
+    }
+    (void)snprintf(detail, sizeof detail, "%s must be a number from %" PRIu64 " to %" PRIu64, name, min, max);
+    (void)problem(context, SCRIP_PROBLEM_MALFORMED, detail);
+    return false;
+}
+
+bool api_query_uid(struct context *context, const char *name, const char *text, uint8_t uid[7])
+{
+    char detail[96];
+    if (api_uid(text, uid)) {
+        return true;
+    }
+    (void)snprintf(detail, sizeof detail, "%s must be 14 hex digits, or 8 where the card's UID is that short", name);
+    (void)problem(context, SCRIP_PROBLEM_MALFORMED, detail);
     return false;
 }
 

@@ -4,7 +4,8 @@
 
 #include "../server.h"
 
-#define UID_TEXT 15U /* 14 hex digits and the final 0 */
+#define UID_TEXT    15U /* 14 hex digits and the final 0 */
+#define UINT64_TEXT 21U
 
 /** The body as a JSON object; the caller owns it. On failure the problem is answered and *root is NULL. An empty body
  *  counts as {}. */
@@ -39,8 +40,23 @@ json_t *api_amount(const struct context *context, int64_t minor);
 /** The currency in a request must be ours. false: the problem is answered. */
 bool api_currency(struct context *context, const char *currency);
 
-/** A member of the query, percent-decoding not needed for any value of ours. @return false: not there */
-bool api_query(const struct context *context, const char *name, char *out, size_t cap);
+/** A member that a query may have. */
+struct api_query {
+    const char *name;
+    char *text; /**< receives the value as it stands there (no value of ours needs percent-decoding), "" if it is not */
+    size_t cap; /**< of `text`, with the final 0 */
+};
+
+/** Take the query apart. A member that is not in the table, comes twice, is empty or too long is refused.
+ *  @return true; false: the problem is answered */
+bool api_query(struct context *context, const struct api_query *members, size_t count);
+
+/** A number of a query, from `min` to `max`; "" leaves *out as it is. @return false: the problem is answered */
+bool api_query_number(struct context *context, const char *name, const char *text, uint64_t min, uint64_t max,
+                      uint64_t *out);
+
+/** The UID of a query. @return false: not one, the problem is answered */
+bool api_query_uid(struct context *context, const char *name, const char *text, uint8_t uid[7]);
 
 /** Milliseconds as "2026-01-31T12:34:56Z"; JSON null for 0. */
 json_t *api_time(uint64_t ms);

@@ -22,7 +22,7 @@ enum scrip_status api_ledger_balances(struct context *context)
 struct entry_list {
     struct context *context;
     json_t *items;
-    size_t limit;
+    uint64_t limit;
     bool more;
 };
 
@@ -58,24 +58,21 @@ static bool list_entry(void *ctx, const struct scrip_ledger_entry *entry)
 
 enum scrip_status api_ledger_entries(struct context *context)
 {
-    struct entry_list list = {.context = context, .items = json_array(), .limit = ENTRIES_MAX};
-    char text[32];
+    struct entry_list list = {.context = context, .limit = ENTRIES_MAX};
+    char card[UID_TEXT], from[UINT64_TEXT], limit[UINT64_TEXT];
     uint8_t uid[7];
     uint64_t first = 1;
-    const bool one_card = api_query(context, "card", text, sizeof text);
-    if (one_card && !api_hex(text, uid, 7)) {
-        json_decref(list.items);
-        return problem(context, SCRIP_PROBLEM_MALFORMED, "card must be 14 hex digits");
+    const struct api_query members[] = {
+        {"from", from, sizeof from}, {"limit", limit, sizeof limit}, {"card", card, sizeof card}};
+    if (!api_query(context, members, sizeof members / sizeof members[0]) ||
+        !api_query_number(context, "from", from, 1, INT64_MAX, &first) ||
+        !api_query_number(context, "limit", limit, 1, ENTRIES_MAX, &list.limit) ||
+        (card[0] != '\0' && !api_query_uid(context, "card", card, uid))) {
+        return SCRIP_OK;
     }
-    if (api_query(context, "from", text, sizeof text)) {
-        first = strtoull(text, NULL, 10);
-    }
-    if (api_query(context, "limit", text, sizeof text)) {
-        const unsigned long limit = strtoul(text, NULL, 10);
-        list.limit = limit >= 1 && limit < ENTRIES_MAX ? limit : ENTRIES_MAX;
-    }
+    list.items = json_array();
     const enum scrip_status status =
-        scrip_ledger_entries(context->ledger, one_card ? uid : NULL, first, list_entry, &list);
+        scrip_ledger_entries(context->ledger, card[0] != '\0' ? uid : NULL, first, list_entry, &list);
     if (status != SCRIP_OK) {
         json_decref(list.items);
         return status;

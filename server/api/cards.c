@@ -3,7 +3,6 @@
 #include <scrip/purse_desfire.h>
 #include <scrip/purse_storage.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LIST_MAX    1000U
@@ -171,13 +170,18 @@ static bool list_card(void *ctx, const struct scrip_ledger_card *card)
 
 enum scrip_status api_cards_list(struct context *context)
 {
-    struct card_list list = {.context = context, .items = json_array()};
-    char text[UID_TEXT];
-    list.skipping = api_query(context, "after", text, sizeof text) && api_uid(text, list.after);
+    struct card_list list = {.context = context};
+    char after[UID_TEXT];
+    if (!api_query(context, &(const struct api_query){"after", after, sizeof after}, 1) ||
+        (after[0] != '\0' && !api_query_uid(context, "after", after, list.after))) {
+        return SCRIP_OK;
+    }
+    list.skipping = after[0] != '\0';
+    list.items = json_array();
     const enum scrip_status status = scrip_ledger_cards(context->ledger, list_card, &list);
-    if (status != SCRIP_OK) {
+    if (status != SCRIP_OK || list.skipping) {
         json_decref(list.items);
-        return status;
+        return status != SCRIP_OK ? status : problem(context, SCRIP_PROBLEM_MALFORMED, "after names no card");
     }
     return response_json(context->response, 200, json_pack("{so sb}", "cards", list.items, "more", list.more));
 }

@@ -3,7 +3,6 @@
 #include "api.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LIST_DEFAULT 100U
@@ -303,7 +302,7 @@ enum scrip_status api_order_get(struct context *context)
 struct order_list {
     struct context *context;
     json_t *items;
-    size_t limit;
+    uint64_t limit;
     bool skipping;
     bool more;
     char after[SCRIP_LEDGER_ID_MAX + 1];
@@ -327,26 +326,57 @@ static bool list_order(void *ctx, const struct scrip_ledger_order *order)
     return json_array_append_new(list->items, api_order_json(list->context, order)) == 0;
 }
 
+static bool is_state(const char *name)
+{
+    for (unsigned i = 0; i < SCRIP_STATE_COUNT; i++) {
+        if (strcmp(name, scrip_settle_state_name((enum scrip_settle_state)i)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct order_query {
+    char card[UID_TEXT];
+    char limit[UINT64_TEXT];
+    uint8_t uid[7];
+};
+
+/* @return false: the problem is answered */
+static bool read_order_query(struct context *context, struct order_query *query, struct order_list *list)
+{
+    const struct api_query members[] = {{"card", query->card, sizeof query->card},
+                                        {"state", list->state, sizeof list->state},
+                                        {"limit", query->limit, sizeof query->limit},
+                                        {"after", list->after, sizeof list->after}};
+    if (!api_query(context, members, sizeof members / sizeof members[0]) ||
+        !api_query_number(context, "limit", query->limit, 1, LIST_MAX, &list->limit) ||
+        (query->card[0] != '\0' && !api_query_uid(context, "card", query->card, query->uid))) {
+        return false;
+    }
+    if (list->state[0] != '\0' && !is_state(list->state)) {
+        (void)problem(context, SCRIP_PROBLEM_MALFORMED,
+                      "state must be the name of an order's state, in capitals, as FUNDED");
+        return false;
+    }
+    list->skipping = list->after[0] != '\0';
+    return true;
+}
+
 enum scrip_status api_orders_list(struct context *context)
 {
-    struct order_list list = {.context = context, .items = json_array(), .limit = LIST_DEFAULT};
-    char text[32];
-    uint8_t uid[7];
-    const bool one_card = api_query(context, "card", text, sizeof text);
-    if (one_card && !api_uid(text, uid)) {
-        json_decref(list.items);
-        return problem(context, SCRIP_PROBLEM_MALFORMED, "card must be 14 hex digits");
+    struct order_query query;
+    struct order_list list = {.context = context, .limit = LIST_DEFAULT};
+    if (!read_order_query(context, &query, &list)) {
+        return SCRIP_OK;
     }
-    if (api_query(context, "limit", text, sizeof text)) {
-        const unsigned long limit = strtoul(text, NULL, 10);
-        list.limit = limit < 1 ? 1 : limit > LIST_MAX ? LIST_MAX : limit;
-    }
-    list.skipping = api_query(context, "after", list.after, sizeof list.after);
-    (void)api_query(context, "state", list.state, sizeof list.state);
-    const enum scrip_status status = scrip_ledger_orders(context->ledger, one_card ? uid : NULL, list_order, &list);
-    if (status != SCRIP_OK) {
+    list.items = json_array();
+    const enum scrip_status status =
+        scrip_ledger_orders(context->ledger, query.card[0] != '\0' ? query.uid : NULL, list_order, &list);
+    if (status != SCRIP_OK || list.skipping) {
         json_decref(list.items);
-        return status;
+        return status != SCRIP_OK ? status
+                                  : problem(context, SCRIP_PROBLEM_MALFORMED, "after names no order of this list");
     }
     return response_json(context->response, 200, json_pack("{so sb}", "orders", list.items, "more", list.more));
 }

@@ -213,7 +213,70 @@ static void orders_are_listed_by_card_state_and_page(void **state)
     assert_int_equal(ask(b, "GET", "/api/v1/orders?limit=2&after=a-2", NULL), 200);
     assert_string_equal(text_of(b, "orders.0.id"), "b-1");
     assert_false(truth_of(b, "more"));
-    assert_int_equal(ask(b, "GET", "/api/v1/orders?card=nonsense", NULL), 400);
+    assert_int_equal(ask(b, "GET", "/api/v1/orders?", NULL), 200);
+    assert_int_equal(json_array_size(json_object_get(b->json, "orders")), 3);
+}
+
+/* A filter with a slip in it must not look like a list that has nothing, or everything. */
+static void a_query_that_is_not_understood_is_refused(void **state)
+{
+    struct bench *b = *state;
+    static const char *const wrong[] = {
+        "orders?card=nonsense",
+        "orders?card=",
+        "orders?state=nonsense",
+        "orders?state=funded",
+        "orders?state=FUNDED_AND_MORE_THAN_ANY_STATE_HAS",
+        "orders?limit=0",
+        "orders?limit=1001",
+        "orders?limit=-1",
+        "orders?limit=+1",
+        "orders?limit=ten",
+        "orders?limit=10x",
+        "orders?limit=18446744073709551617",
+        "orders?limit=",
+        "orders?limit",
+        "orders?limit=1&limit=2",
+        "orders?after=nobody",
+        "orders?after=a-1&card=" BOB,
+        "orders?status=FUNDED",
+        "orders?limit=1&&state=FUNDED",
+        "orders?=1",
+        "cards?after=nonsense",
+        "cards?after=" BOB,
+        "cards?limit=5",
+        "ledger/entries?from=0",
+        "ledger/entries?from=first",
+        "ledger/entries?limit=0",
+        "ledger/entries?limit=1001",
+        "ledger/entries?card=nonsense",
+        "ledger/entries?merchant=shop",
+    };
+    given_card(b, ALICE, "an12113");
+    given_order(b, "a-1", ALICE, 1);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "/api/v1/%s", wrong[i]);
+        if (ask(b, "GET", path, NULL) != 400 || strcmp(problem_of_answer(b), "MALFORMED") != 0) {
+            fail_msg("%s: %d %s", path, b->response.status, problem_of_answer(b));
+        }
+    }
+    (void)ask(b, "GET", "/api/v1/orders?status=FUNDED", NULL);
+    assert_string_equal(text_of(b, "detail"), "the query takes, each once and with a value: card state limit after");
+    (void)ask(b, "GET", "/api/v1/orders?limit=0", NULL);
+    assert_string_equal(text_of(b, "detail"), "limit must be a number from 1 to 1000");
+}
+
+static void cards_are_listed_page_by_page(void **state)
+{
+    struct bench *b = *state;
+    given_card(b, ALICE, "an12113");
+    given_card(b, BOB, "ev1");
+    assert_int_equal(ask(b, "GET", "/api/v1/cards", NULL), 200);
+    assert_int_equal(json_array_size(json_object_get(b->json, "cards")), 2);
+    assert_int_equal(ask(b, "GET", "/api/v1/cards?after=" ALICE, NULL), 200);
+    assert_string_equal(text_of(b, "cards.0.uid"), BOB);
+    assert_int_equal(json_array_size(json_object_get(b->json, "cards")), 1);
 }
 
 /* ---- who may ---- */
@@ -732,6 +795,8 @@ int main(void)
         TEST(orders_expire_without_anybody_asking),
         TEST(only_an_issued_order_can_be_claimed),
         TEST(orders_are_listed_by_card_state_and_page),
+        TEST(a_query_that_is_not_understood_is_refused),
+        TEST(cards_are_listed_page_by_page),
         TEST(without_a_key_nothing_but_health_and_metrics_is_shown),
         TEST(keys_of_shops_and_terminals_do_their_own_work_only),
         TEST(a_key_that_could_not_be_revoked_is_not_made),
