@@ -241,9 +241,32 @@ enum scrip_status api_card_deny(struct context *context)
     return with_reason(context, scrip_ledger_card_deny);
 }
 
+static bool find_claim(void *ctx, const struct scrip_ledger_order *order)
+{
+    char *id = ctx;
+    if (order->state == SCRIP_STATE_CLAIMED) {
+        memcpy(id, order->id, sizeof order->id);
+    }
+    return id[0] == '\0';
+}
+
+/* The card stays deny-listed for the sake of an order that its operator may never have heard of: which? */
+static enum scrip_status name_claim(struct context *context)
+{
+    uint8_t uid[7];
+    char id[SCRIP_LEDGER_ID_MAX + 1] = "";
+    char detail[SCRIP_LEDGER_ID_MAX + 80];
+    SCRIP_TRY(api_path_uid(context, uid));
+    SCRIP_TRY(scrip_ledger_orders(context->ledger, uid, find_claim, id));
+    (void)snprintf(detail, sizeof detail, "the claim on order %s is open: a tap of the card settles it, or resolve it",
+                   id);
+    return problem(context, SCRIP_PROBLEM_ORDER_STATE, detail);
+}
+
 enum scrip_status api_card_allow(struct context *context)
 {
-    return without_reason(context, scrip_ledger_card_allow);
+    const enum scrip_status status = without_reason(context, scrip_ledger_card_allow);
+    return status == SCRIP_E_STATE ? name_claim(context) : status;
 }
 
 /* ---- reconcile ---- */

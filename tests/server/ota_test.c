@@ -581,6 +581,23 @@ static void a_denied_card_settles_but_is_issued_nothing(void **state)
     assert_state("order-2", "FUNDED");
 }
 
+static void a_card_with_an_open_claim_stays_denied_and_the_order_is_named(void **state)
+{
+    (void)state;
+    given_order_for_card("order-1", 2000);
+    given_order_for_card("order-2", 300);
+    assert_int_equal(phone_topup(&world.p, "order-1"), 204);
+    lose_the_result("order-2");
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/orders/order-2/claim", "{\"reason\":\"lost\"}"), 200);
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/cards/" CARD_UID "/allow", NULL), 409);
+    assert_string_equal(problem_of_answer(&world.b), "ORDER_STATE");
+    assert_non_null(strstr(text_of(&world.b, "detail"), "order order-2 "));
+    assert_int_equal(ask(&world.b, "GET", "/api/v1/cards/" CARD_UID, NULL), 200);
+    assert_true(truth_of(&world.b, "denied"));
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/orders/order-2/resolve", "{\"decision\":\"not-on-card\"}"), 200);
+    assert_int_equal(ask(&world.b, "POST", "/api/v1/cards/" CARD_UID "/allow", NULL), 200);
+}
+
 static void a_held_card_does_nothing(void **state)
 {
     (void)state;
@@ -1067,6 +1084,7 @@ int main(void)
         TEST(an_order_must_be_funded_open_and_for_this_card),
         TEST(a_phone_that_lies_about_the_uid_fails_at_the_key),
         TEST(a_denied_card_settles_but_is_issued_nothing),
+        TEST(a_card_with_an_open_claim_stays_denied_and_the_order_is_named),
         TEST(a_held_card_does_nothing),
         TEST(a_topup_past_the_card_s_limit_is_settled_in_the_same_tap),
         TEST(a_refusal_is_told_by_what_it_means),

@@ -31,7 +31,7 @@ is "an order is open" o2 "$(states issued)"
 refused "no other way than a claim takes it back" 1 ledger "order is in a state" "$SCRIP" order cancel o2 $SERVER
 ok "it is paid back on a claim" "$SCRIP" order claim o2 --reason "phone and card lost" $SERVER
 is "it is a claim" "o2" "$(states claimed)"
-refused "the card stays on the deny list as long" 1 ledger "order is in a state" "$SCRIP" card allow "$uid" $SERVER
+refused "the card stays on the deny list as long, and for which order" 1 ledger "claim on order o2 is open" "$SCRIP" card allow "$uid" $SERVER
 
 "$SCRIP" card new bob.card $(store issuer.keys) --json >bob.json
 uid=$(jq -r .uid bob.json)
@@ -41,10 +41,23 @@ order o3 2
 ok "another card is topped up" relay o3 card:bob.card
 cp old.card bob.card
 order o4 3
-relay o4 card:bob.card >/dev/null 2>&1
+refused "an older image of it is called that" 1 ledger "older than what was seen of it" relay o4 card:bob.card
 is "on an older image of it the next order is disputed" o4 "$(states disputed)"
 ok "an operator has looked at the card" "$SCRIP" order resolve o4 --decision on-card --memo "seen" $SERVER
 is "and decided" "" "$(states disputed)"
+
+card dave an12113
+uid=$(cat dave.uid)
+order o6 2
+ok "one is topped up and copied" relay o6 card:dave.card
+cp dave.card old.card
+order o7 3
+ok "and topped up again" relay o7 card:dave.card
+cp old.card dave.card
+"$SCRIP" order create --id r1 --card "$uid" --kind read --token-out r1.token $SERVER >/dev/null
+refused "reading the copy tells what it is" 1 ledger "older than what was seen of it" relay r1 card:dave.card
+is "and does not end the order" r1 "$(states started)"
+refused "nor once more" 1 ledger "the card is held" relay r1 card:dave.card
 
 "$SCRIP" card new carol.card $(store issuer.keys) --json >carol.json
 "$SCRIP" card register "$(jq -r .uid carol.json)" --purse an12113 $SERVER >/dev/null
