@@ -1,5 +1,6 @@
 /* serve.c: scrip serve */
 #include "common.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
@@ -35,6 +36,8 @@ struct serve {
     struct scrip_ledger *ledger;
     struct scrip_server *server;
     struct scrip_http *http;
+    struct scrip_server_config server_config;
+    struct scrip_http_config http_config;
     char operator_key[OPERATOR_KEY_MAX];
 };
 
@@ -117,6 +120,110 @@ static int read_config(struct serve *serve)
     return TOOL_OK;
 }
 
+/* ---- what was asked for: all of it is read before any file is made ---- */
+
+static void log_line(void *ctx, const char *line)
+{
+    (void)ctx;
+    (void)fprintf(stderr, "%s\n", line);
+}
+
+static int check_server(struct serve *serve)
+{
+    unsigned long days;
+    unsigned long rate;
+    size_t id_len = 0;
+    const char *id = setting(serve, "server-id", "53525631"); /* "SRV1" */
+    const struct scrip_currency *known = scrip_currency_find(setting(serve, "currency", "EUR"));
+    struct scrip_server_config config = {
+        .clock = scrip_clock_system(),
+        .random = scrip_random_system(),
+        .log = {.line = is_on(serve, "quiet") ? NULL : log_line},
+    };
+    if (known == NULL || !number(serve, "order-days", 30, 3650, &days) || !number(serve, "rate", 600, 1000000, &rate) ||
+        sodium_hex2bin(config.server_id, 4, id, strlen(id), NULL, &id_len, NULL) != 0 || id_len != 4) {
+        return tool_usage(serve->tool, "currency, order-days, rate or server-id is out of its range");
+    }
+    memcpy(config.currency, known->code, sizeof config.currency);
+    config.currency_exponent = known->exponent;
+    config.order_lifetime_ms = days * DAY_MS;
+    config.rate_per_minute = (uint32_t)rate;
+    serve->server_config = config;
+    return TOOL_OK;
+}
+
+static bool is_address(const char *text)
+{
+    struct in6_addr at;
+    return inet_pton(AF_INET, text, &at) == 1 || inet_pton(AF_INET6, text, &at) == 1;
+}
+
+static int check_http(struct serve *serve)
+{
+    unsigned long port;
+    unsigned long idle;
+    unsigned long connections;
+    struct scrip_http_config config = {
+        .address = setting(serve, "listen", "127.0.0.1"),
+        .cert_file = setting(serve, "cert", NULL),
+        .key_file = setting(serve, "cert-key", NULL),
+        .trust_forwarded = is_on(serve, "trust-forwarded"),
+    };
+    if (!number(serve, "port", 8080, 65535, &port) || !number(serve, "idle-timeout", 75, 86400, &idle) ||
+        !number(serve, "connections", 20000, 1000000, &connections) ||
+        (config.cert_file == NULL) != (config.key_file == NULL)) {
+        return tool_usage(serve->tool, "port, idle-timeout or connections is out of its range, or one of cert and "
+                                       "cert-key is missing");
+    }
+    if (!is_address(config.address)) {
+        return tool_usage(serve->tool, "listen: '%s' is no numeric address", config.address);
+    }
+    config.port = (uint16_t)port;
+    config.idle_timeout_s = (unsigned)idle;
+    config.connections = (unsigned)connections;
+    serve->http_config = config;
+    return TOOL_OK;
+}
+
+static int check_names(struct serve *serve)
+{
+    static const char *const needed[] = {"keys", "ledger"};
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        if (setting(serve, needed[i], NULL) == NULL) {
+            return tool_usage(serve->tool, "--%s is needed, here or in the configuration file", needed[i]);
+        }
+    }
+    return TOOL_OK;
+}
+
+static enum scrip_status dev_certificate(const char *cert, const char *key)
+{
+    return access(cert, F_OK) == 0 ? SCRIP_OK : scrip_http_make_certificate(cert, key, CERTIFICATE_DAYS);
+}
+
+static int fail_certificate(struct serve *serve, const struct scrip_http_config *config)
+{
+    return tool_fail_status(serve->tool, SCRIP_E_IO, "reading the certificate %s and its key %s", config->cert_file,
+                            config->key_file);
+}
+
+static int check_certificate(struct serve *serve)
+{
+    const struct scrip_http_config *config = &serve->http_config;
+    if (config->cert_file == NULL) {
+        return TOOL_OK;
+    }
+    if (is_on(serve, "dev-cert")) {
+        const enum scrip_status made = dev_certificate(config->cert_file, config->key_file);
+        if (made != SCRIP_OK) {
+            return tool_fail_status(serve->tool, made, "making the certificate %s", config->cert_file);
+        }
+    }
+    return access(config->cert_file, R_OK) == 0 && access(config->key_file, R_OK) == 0
+               ? TOOL_OK
+               : fail_certificate(serve, config);
+}
+
 /* ---- the operator's key ---- */
 
 static bool make_operator_key(const char *path)
@@ -177,9 +284,6 @@ static int open_keys(struct serve *serve)
 {
     struct scrip_passphrase passphrase = tool_passphrase(serve->tool);
     const char *path = setting(serve, "keys", NULL);
-    if (path == NULL) {
-        return tool_usage(serve->tool, "--keys is needed, here or in the configuration file");
-    }
     const char *file = setting(serve, "passphrase-file", NULL);
     passphrase.file = file != NULL ? file : passphrase.file;
     const enum scrip_status status = scrip_keys_file_open(path, &passphrase, &serve->keys);
@@ -189,9 +293,6 @@ static int open_keys(struct serve *serve)
 static int open_ledger(struct serve *serve)
 {
     const char *path = setting(serve, "ledger", NULL);
-    if (path == NULL) {
-        return tool_usage(serve->tool, "--ledger is needed, here or in the configuration file");
-    }
     const struct scrip_ledger_config config = {.path = path, .clock = scrip_clock_system()};
     const mode_t mask = umask(0077); /* who paid where and when is nobody else's business */
     const enum scrip_status status = scrip_ledger_open(&config, &serve->ledger);
@@ -199,54 +300,24 @@ static int open_ledger(struct serve *serve)
     return status == SCRIP_OK ? TOOL_OK : tool_fail_ledger(serve->tool, status, path);
 }
 
-static void log_line(void *ctx, const char *line)
-{
-    (void)ctx;
-    (void)fprintf(stderr, "%s\n", line);
-}
-
 static int open_server(struct serve *serve)
 {
-    unsigned long days;
-    unsigned long rate;
-    size_t id_len = 0;
-    const char *currency = setting(serve, "currency", "EUR");
-    const char *id = setting(serve, "server-id", "53525631"); /* "SRV1" */
-    struct scrip_server_config config = {
-        .ledger = serve->ledger,
-        .keys = serve->keys,
-        .clock = scrip_clock_system(),
-        .random = scrip_random_system(),
-        .log = {.line = is_on(serve, "quiet") ? NULL : log_line},
-        .operator_key = serve->operator_key[0] == '\0' ? NULL : serve->operator_key,
-    };
-    const struct scrip_currency *known = scrip_currency_find(currency);
-    if (known == NULL || !number(serve, "order-days", 30, 3650, &days) || !number(serve, "rate", 600, 1000000, &rate) ||
-        sodium_hex2bin(config.server_id, 4, id, strlen(id), NULL, &id_len, NULL) != 0 || id_len != 4) {
-        return tool_usage(serve->tool, "currency, order-days, rate or server-id is out of its range");
-    }
-    memcpy(config.currency, known->code, sizeof config.currency);
-    config.currency_exponent = known->exponent;
-    config.order_lifetime_ms = days * DAY_MS;
-    config.rate_per_minute = (uint32_t)rate;
-    const enum scrip_status status = scrip_server_new(&config, &serve->server);
+    struct scrip_server_config *config = &serve->server_config;
+    config->ledger = serve->ledger;
+    config->keys = serve->keys;
+    config->operator_key = serve->operator_key[0] == '\0' ? NULL : serve->operator_key;
+    const enum scrip_status status = scrip_server_new(config, &serve->server);
     return status == SCRIP_OK ? TOOL_OK
                               : tool_fail_status(serve->tool, status,
                                                  "starting the server (it needs the keys topup, "
                                                  "tmac and seal)");
 }
 
-static enum scrip_status dev_certificate(const char *cert, const char *key)
-{
-    return access(cert, F_OK) == 0 ? SCRIP_OK : scrip_http_make_certificate(cert, key, CERTIFICATE_DAYS);
-}
-
 static int fail_listen(struct serve *serve, enum scrip_status status, const struct scrip_http_config *config)
 {
     char what[160];
     if (status == SCRIP_E_IO && config->cert_file != NULL) {
-        return tool_fail_status(serve->tool, status, "reading the certificate %s and its key %s", config->cert_file,
-                                config->key_file);
+        return fail_certificate(serve, config);
     }
     (void)snprintf(what, sizeof what, "listening on %.100s port %u", config->address, config->port);
     return tool_fail(serve->tool, &(struct tool_failure){.status = status,
@@ -257,33 +328,9 @@ static int fail_listen(struct serve *serve, enum scrip_status status, const stru
 
 static int open_http(struct serve *serve)
 {
-    unsigned long port;
-    unsigned long idle;
-    unsigned long connections;
-    struct scrip_http_config config = {
-        .server = serve->server,
-        .address = setting(serve, "listen", "127.0.0.1"),
-        .cert_file = setting(serve, "cert", NULL),
-        .key_file = setting(serve, "cert-key", NULL),
-        .trust_forwarded = is_on(serve, "trust-forwarded"),
-    };
-    if (!number(serve, "port", 8080, 65535, &port) || !number(serve, "idle-timeout", 75, 86400, &idle) ||
-        !number(serve, "connections", 20000, 1000000, &connections) ||
-        (config.cert_file == NULL) != (config.key_file == NULL)) {
-        return tool_usage(serve->tool, "port, idle-timeout or connections is out of its range, or one of cert and "
-                                       "cert-key is missing");
-    }
-    config.port = (uint16_t)port;
-    config.idle_timeout_s = (unsigned)idle;
-    config.connections = (unsigned)connections;
-    if (config.cert_file != NULL && is_on(serve, "dev-cert")) {
-        const enum scrip_status made = dev_certificate(config.cert_file, config.key_file);
-        if (made != SCRIP_OK) {
-            return tool_fail_status(serve->tool, made, "making the certificate %s", config.cert_file);
-        }
-    }
-    const enum scrip_status status = scrip_http_open(&config, &serve->http);
-    return status == SCRIP_OK ? TOOL_OK : fail_listen(serve, status, &config);
+    serve->http_config.server = serve->server;
+    const enum scrip_status status = scrip_http_open(&serve->http_config, &serve->http);
+    return status == SCRIP_OK ? TOOL_OK : fail_listen(serve, status, &serve->http_config);
 }
 
 /* ---- running ---- */
@@ -333,8 +380,9 @@ static void say_ready(struct serve *serve)
 
 static int open_all(struct serve *serve)
 {
-    int (*const steps[])(struct serve *) = {read_config, load_operator_key, open_keys,
-                                            open_ledger, open_server,       open_http};
+    int (*const steps[])(struct serve *) = {read_config,       check_names,       check_server, check_http,
+                                            check_certificate, load_operator_key, open_keys,    open_ledger,
+                                            open_server,       open_http};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         const int code = steps[i](serve);
         if (code != TOOL_OK) {

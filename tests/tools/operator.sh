@@ -83,6 +83,13 @@ refused "nor to look into" 1 ledger "no ledger of scrip" "$SCRIP" ledger verify 
 refused "a ledger that is not there" 1 file "nowhere.db" "$SCRIP" ledger verify --ledger nowhere.db
 refused "a certificate that is not there" 1 file "nowhere.pem" "$SCRIP" serve --port 0 --ledger other.db $(store issuer.keys) \
     --cert nowhere.pem --cert-key nowhere.key
+serve_wrongly() { "$SCRIP" serve --ledger none.db --operator-key-file none.key $(store issuer.keys) "$@" >/dev/null 2>err; echo $?; }
+for wrong in "--port 70000" "--listen localhost" "--idle-timeout 1000000" "--connections x" "--cert one.pem" "--currency XYZ" \
+    "--server-id 12" "--order-days -1"; do
+    is "serve $wrong is a mistake" 2 "$(serve_wrongly $wrong)"
+done
+is "so is a certificate that is not there, if its key is not either" 1 "$(serve_wrongly --cert nowhere.pem --cert-key nowhere.key)"
+is "and no mistake leaves a ledger or a key behind" "" "$(ls none.* other.db 2>/dev/null)"
 refused "what is no checkpoint" 1 file "not what ledger checkpoint prints" "$SCRIP" ledger verify --ledger book.db \
     --checkpoint pass $(store issuer.keys)
 finish
