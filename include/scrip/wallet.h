@@ -59,6 +59,11 @@ struct scrip_purse_request {
     uint32_t reference;            /**< credit: issue number of the order in the book */
     bool skip_flush;         /**< debit, credit: leave out the two commands that kill pending changes, and the reads
                                   before them: the seven commands of AN12113 and nothing else */
+    uint16_t currency;       /**< DESFire: ISO 4217 number that the amount is in; balance, debit and recover then read
+                                  the card header first, one command more, and decline a card that names another one
+                                  with SCRIP_E_CURRENCY, as history does. A credit does not look, the top-up key may
+                                  not. 0: any */
+    bool with_header;        /**< DESFire: balance and recover read the card header as well, if the card shows it */
     uint8_t new_key_version; /**< personalise: version byte of the keys written */
     /** personalise: the version of a role's key, with the ctx of `keys`. NULL: new_key_version for all */
     uint8_t (*version_of)(void *ctx, enum scrip_purse_role role);
@@ -104,7 +109,7 @@ struct scrip_purse_result {
     uint8_t tmv[8];
     uint8_t entries;
     struct scrip_purse_entry history[SCRIP_PURSE_ENTRIES]; /**< newest first */
-    struct scrip_purse_header header;                      /**< history */
+    struct scrip_purse_header header;                      /**< history, and `with_header` */
     bool has_header;
     enum scrip_copies_repair repair; /**< storage cards: what was found at the beginning of the visit */
     bool repaired;                   /**< and it was mended */

@@ -159,7 +159,7 @@ static inline enum scrip_status tap(struct bench *b, enum scrip_purse_operation 
                                     uint32_t reference)
 {
     struct scrip_purse_request *request = &b->request;
-    const bool skip_flush = request->skip_flush;
+    const struct scrip_purse_request wanted = *request;
     *request = (struct scrip_purse_request){
         .profile = &b->profile,
         .keys = {NULL, bench_key},
@@ -167,7 +167,9 @@ static inline enum scrip_status tap(struct bench *b, enum scrip_purse_operation 
         .journal = &b->journal,
         .amount = amount,
         .reference = reference,
-        .skip_flush = skip_flush,
+        .skip_flush = wanted.skip_flush,
+        .currency = wanted.currency,
+        .with_header = wanted.with_header,
         .header = &b->header,
     };
     b->now_ms += 1000;

@@ -67,6 +67,18 @@ enum scrip_status job_answer(struct scrip_purse_job *job, struct scrip_batch *ba
         job_answer, job_take_proof                                                                                     \
     }
 
+/** Does the card header name the request's currency, where that is said? Else the job is declined (show.c). */
+enum scrip_status job_compare_ask(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status job_compare_take(struct scrip_purse_job *job, const struct scrip_replies *replies);
+#define JOB_COMPARE                                                                                                    \
+    {                                                                                                                  \
+        job_compare_ask, job_compare_take                                                                              \
+    }
+
+/** The card header for who wants to show it, after everything else: a card that refuses it has ended the session. */
+enum scrip_status job_header_ask(struct scrip_purse_job *job, struct scrip_batch *batch);
+enum scrip_status job_header_take(struct scrip_purse_job *job, const struct scrip_replies *replies);
+
 /** Reads for settling own intents, and settling them (settle.c). */
 enum scrip_status job_settle_ask(struct scrip_purse_job *job, struct scrip_batch *batch);
 enum scrip_status job_settle_ask_more(struct scrip_purse_job *job, struct scrip_batch *batch);

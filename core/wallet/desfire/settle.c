@@ -162,7 +162,9 @@ enum scrip_status job_settle_take(struct scrip_purse_job *job, const struct scri
 
 const struct step steps_recover[] = {
     JOB_OPENING,
+    JOB_COMPARE,
     {job_settle_ask, NULL},
     {job_settle_ask_more, job_settle_take},
+    {job_header_ask, job_header_take},
     {NULL, NULL},
 };

@@ -7,7 +7,62 @@ static enum scrip_status ask_value(struct scrip_purse_job *job, struct scrip_bat
     return scrip_desfire_tap_value(&job_of(job)->tap, batch);
 }
 
-const struct step steps_balance[] = {JOB_OPENING, {ask_value, NULL}, {NULL, NULL}};
+/* ---- the header ---- */
+
+static enum scrip_status ask_header(struct scrip_purse_job *job, struct scrip_batch *batch)
+{
+    return scrip_desfire_tap_read(&job_of(job)->tap, batch, SCRIP_READ_HEADER, 0);
+}
+
+static bool may_read_header(struct scrip_purse_job *job)
+{
+    return job_of(job)->role == SCRIP_PURSE_PAY;
+}
+
+static enum scrip_status note_header(struct scrip_purse_job *job)
+{
+    struct scrip_purse_result *result = &job->result;
+    const uint16_t wanted = job->request->currency;
+    const struct scrip_bytes bytes = SCRIP_BYTES_OF(job_of(job)->tap.facts.header);
+    result->has_header = scrip_purse_header_get(bytes, &result->header) == SCRIP_OK;
+    if (result->has_header && wanted != 0 && result->header.currency != wanted) {
+        return job_end(job, SCRIP_OUTCOME_DECLINED, SCRIP_E_CURRENCY);
+    }
+    return SCRIP_OK;
+}
+
+enum scrip_status job_compare_ask(struct scrip_purse_job *job, struct scrip_batch *batch)
+{
+    return job->request->currency != 0 && may_read_header(job) ? ask_header(job, batch) : SCRIP_OK;
+}
+
+enum scrip_status job_compare_take(struct scrip_purse_job *job, const struct scrip_replies *replies)
+{
+    SCRIP_TRY(job_take(job, replies));
+    return note_header(job);
+}
+
+enum scrip_status job_header_ask(struct scrip_purse_job *job, struct scrip_batch *batch)
+{
+    const bool wanted = job->request->with_header && job->request->currency == 0; /* else it has been read */
+    return wanted && may_read_header(job) ? ask_header(job, batch) : SCRIP_OK;
+}
+
+enum scrip_status job_header_take(struct scrip_purse_job *job, const struct scrip_replies *replies)
+{
+    const enum scrip_status status = job_take(job, replies);
+    if (status == SCRIP_E_CARD) { /* all else has been read */
+        job->result.failure = (struct scrip_desfire_failure){.status = SCRIP_OK};
+        return SCRIP_OK;
+    }
+    return status == SCRIP_OK ? note_header(job) : status;
+}
+
+const struct step steps_balance[] = {
+    JOB_OPENING, JOB_COMPARE, {ask_value, NULL}, {job_header_ask, job_header_take}, {NULL, NULL},
+};
+
+/* ---- history ---- */
 
 /* Each in a batch of its own: on cards with short codes each may come in several frames. */
 static enum scrip_status ask_topups(struct scrip_purse_job *job, struct scrip_batch *batch)
@@ -19,11 +74,6 @@ static enum scrip_status ask_topups(struct scrip_purse_job *job, struct scrip_ba
 static enum scrip_status ask_debits(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
     return scrip_desfire_tap_read(&job_of(job)->tap, batch, SCRIP_READ_DEBITS, 0);
-}
-
-static enum scrip_status ask_header(struct scrip_purse_job *job, struct scrip_batch *batch)
-{
-    return scrip_desfire_tap_read(&job_of(job)->tap, batch, SCRIP_READ_HEADER, 0);
 }
 
 static struct scrip_purse_entry topup_entry(const struct scrip_desfire_purse *purse, const uint8_t *record)
@@ -71,7 +121,7 @@ static enum scrip_status take_header(struct scrip_purse_job *job, const struct s
 {
     SCRIP_TRY(job_take(job, replies));
     const struct scrip_desfire_facts *facts = &job_of(job)->tap.facts;
-    job->result.has_header = scrip_purse_header_get(SCRIP_BYTES_OF(facts->header), &job->result.header) == SCRIP_OK;
+    SCRIP_TRY(note_header(job));
     if ((facts->has & SCRIP_FACT_TMAC) != 0) {
         job->result.has_tmc = true;
         job->result.tmc = facts->tmc;

@@ -176,8 +176,13 @@ static enum scrip_status take_commit(struct scrip_purse_job *job, const struct s
 }
 
 const struct step steps_spend[] = {
-    JOB_OPENING,         {job_settle_ask, NULL},    {job_settle_ask_more, job_settle_take},
-    {ask_balance, NULL}, {ask_change, take_change}, {ask_commit, take_commit},
+    JOB_OPENING,
+    JOB_COMPARE,
+    {job_settle_ask, NULL},
+    {job_settle_ask_more, job_settle_take},
+    {ask_balance, NULL},
+    {ask_change, take_change},
+    {ask_commit, take_commit},
     {NULL, NULL},
 };
 

@@ -98,6 +98,50 @@ static void more_than_there_is_is_declined_and_changes_nothing(void **state)
     bench_free(b);
 }
 
+static void a_card_of_another_currency_is_declined_before_anything_is_done(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    static const enum scrip_purse_operation operations[] = {SCRIP_PURSE_BALANCE, SCRIP_PURSE_DEBIT, SCRIP_PURSE_RECOVER,
+                                                            SCRIP_PURSE_HISTORY};
+    for (size_t i = 0; i < KINDS; i++) {
+        given_purse(b, kinds[i].profile, kinds[i].generation, 1000);
+        for (size_t k = 0; k < sizeof operations / sizeof operations[0]; k++) {
+            b->request.currency = b->header.currency == 392 ? 978 : 392;
+            assert_status(tap(b, operations[k], 250, 0), SCRIP_E_CURRENCY);
+            assert_int_equal(b->job.result.outcome, SCRIP_OUTCOME_DECLINED);
+            assert_int_equal(b->job.result.header.currency, b->header.currency);
+            assert_false(b->job.result.committed);
+            assert_false(b->job.result.commit_open);
+            assert_int_equal(b->journal.last, 0);
+        }
+        b->request.currency = b->header.currency;
+        assert_ok(tap(b, SCRIP_PURSE_DEBIT, 250, 0));
+        assert_ok(tap(b, SCRIP_PURSE_RECOVER, 0, 0));
+        assert_int_equal(balance_of(b), 750);
+        b->request.currency = 0;
+        bench_free(b);
+    }
+}
+
+static void the_header_is_read_only_when_it_is_wanted(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    given_purse(b, "an12113", SCRIP_DESFIRE_EV3, 1000);
+    b->request.with_header = true;
+    assert_int_equal(balance_of(b), 1000);
+    assert_true(b->job.result.has_header);
+    assert_ok(tap(b, SCRIP_PURSE_RECOVER, 0, 0));
+    assert_true(b->job.result.has_header);
+    assert_ok(tap(b, SCRIP_PURSE_DEBIT, 250, 0)); /* a debit spends no command on what is only shown */
+    assert_false(b->job.result.has_header);
+    b->request.with_header = false;
+    assert_int_equal(balance_of(b), 750);
+    assert_false(b->job.result.has_header);
+    bench_free(b);
+}
+
 static void a_finished_card_is_not_personalised_again(void **state)
 {
     (void)state;
@@ -546,6 +590,8 @@ int main(void)
         cmocka_unit_test(every_profile_can_be_personalised_spent_topped_up_and_read),
         cmocka_unit_test(every_journal_line_verifies_at_the_back_office),
         cmocka_unit_test(more_than_there_is_is_declined_and_changes_nothing),
+        cmocka_unit_test(a_card_of_another_currency_is_declined_before_anything_is_done),
+        cmocka_unit_test(the_header_is_read_only_when_it_is_wanted),
         cmocka_unit_test(a_finished_card_is_not_personalised_again),
         cmocka_unit_test(an_order_is_credited_once_at_a_trusted_terminal),
         cmocka_unit_test(the_gates_key_opens_no_credit),
