@@ -288,7 +288,11 @@ const struct tool_command tool_card_new = {
              .value = "MS",
              .help = "emulator: longest open transaction; 0: no limit",
              .initial = "0"},
-            TOOL_OPTION_CURRENCY,
+            {.name = "currency",
+             .kind = TOOL_TEXT,
+             .value = "CODE",
+             .help = "ISO 4217 code of what the card counts in",
+             .initial = "EUR"},
             {.name = NULL}},
     .example =
         "  scrip card new alice.card --keys issuer.keys\n  scrip card new old.card --profile ev1 --keys issuer.keys\n"

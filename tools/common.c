@@ -215,13 +215,21 @@ int tool_connect(struct tool *tool, struct scrip_link **link, struct scrip_card_
 
 /* ---- amounts and names ----------------------------------------------------------------------------------------- */
 
+int tool_currency(struct tool *tool, const struct scrip_currency **currency)
+{
+    const char *code = tool_text(tool, "currency");
+    *currency = scrip_currency_find(code != NULL ? code : "EUR");
+    return *currency != NULL ? TOOL_OK : tool_usage(tool, "--currency: '%s' is no currency that scrip knows", code);
+}
+
 int tool_amount(struct tool *tool, const char *name, int32_t *minor)
 {
-    const struct scrip_currency *currency = scrip_currency_find(tool_text(tool, "currency"));
+    const struct scrip_currency *currency = NULL;
     const char *text = tool_text(tool, name);
     int64_t amount = 0;
-    if (currency == NULL) {
-        return tool_usage(tool, "--currency: '%s' is no currency that scrip knows", tool_text(tool, "currency"));
+    const int code = tool_currency(tool, &currency);
+    if (code != TOOL_OK) {
+        return code;
     }
     const enum scrip_status status = scrip_money_parse(currency, text, &amount);
     if (status == SCRIP_E_OVERFLOW || amount > INT32_MAX) {

@@ -44,6 +44,9 @@ int tool_fail_card(struct tool *tool, enum scrip_status status, const struct scr
 
 /* ---- amounts and names ---- */
 
+/** --currency, or EUR. @return TOOL_OK or TOOL_USAGE: none that is known */
+int tool_currency(struct tool *tool, const struct scrip_currency **currency);
+
 /** An amount operand in --currency, above 0 and within the card's 31 bits. @return TOOL_OK or TOOL_USAGE */
 int tool_amount(struct tool *tool, const char *name, int32_t *minor);
 

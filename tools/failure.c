@@ -55,6 +55,8 @@ static const struct failure_row ROWS[] = {
     ROW(LIMIT, SCRIP_E_LIMIT, 0, ANY, LIMIT, LIMIT_TEXT, LIMIT_REMEDY),
     ROW(LIMIT, SCRIP_E_OVERFLOW, 0, ANY, LIMIT, "the amount is larger than any card can hold", LIMIT_REMEDY),
     ROW(FUNDS, SCRIP_E_FUNDS, 0, ANY, LIMIT, FUNDS_TEXT, FUNDS_REMEDY),
+    ROW(CURRENCY, SCRIP_E_CURRENCY, 0, ANY, CARD, "the card counts in another currency than --currency",
+        "give the amount in the card's own currency, and name that (scrip balance without --currency shows it)"),
     ROW(UNIT, SCRIP_E_UNIT, 0, ANY, LIMIT, "the amount is no multiple of what one unit of this card is worth",
         "choose an amount in whole units (scrip card show of its file tells what one is worth)"),
     ROW(MAC, SCRIP_E_CARD, 0x1E, ANY, MAC, MAC_TEXT, MAC_REMEDY),

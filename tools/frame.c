@@ -333,14 +333,26 @@ void tool_put(struct tool *tool, const char *name, json_t *value)
 
 const char *tool_money(const struct tool *tool, int64_t minor, char text[SCRIP_MONEY_TEXT_MAX])
 {
-    const char *code = tool_text(tool, "currency");
-    const struct scrip_currency *currency = scrip_currency_find(code != NULL ? code : "EUR");
+    const char *given = tool_text(tool, "currency");
+    const char *code = given != NULL ? given : tool->currency[0] != '\0' ? tool->currency : "EUR";
+    const struct scrip_currency *currency = scrip_currency_find(code);
     if (currency == NULL) {
         snprintf(text, SCRIP_MONEY_TEXT_MAX, "%lld %s", (long long)minor, code);
         return text;
     }
     scrip_money_format(currency, minor, text);
     return text;
+}
+
+void tool_set_currency(struct tool *tool, uint16_t number)
+{
+    const struct scrip_currency *currency = scrip_currency_find_number(number);
+    if (currency != NULL) {
+        snprintf(tool->currency, sizeof tool->currency, "%s", currency->code);
+    } else {
+        snprintf(tool->currency, sizeof tool->currency, "ISO %u", number);
+    }
+    tool_put(tool, "currency", json_string(tool->currency));
 }
 
 static void json_put_text(json_t *object, const char *name, const char *text)

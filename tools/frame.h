@@ -19,6 +19,7 @@ struct tool {
     json_t *json;
     FILE *out, *err;
     const char *program; /* argv[0], for commands that start others */
+    char currency[12];   /* what amounts are shown in where --currency is not given; empty: EUR */
 };
 
 /** Options that every command has. Ends with a row whose name is NULL. */

@@ -45,7 +45,7 @@ static int balance(struct tool *tool)
 const struct tool_command tool_balance = {
     .name = "balance",
     .summary = "the value on a card",
-    .text = "Reads the value on a card with the terminal's key and prints it in the currency's format.",
+    .text = "Reads the value on a card with the terminal's key and prints it in the format of the card's currency.",
     .options = (const struct tool_option[]){OPTIONS_OF_CARD, {.name = NULL}},
     .example = "  scrip balance --reader card:alice.card --keys gate7.keys",
     .run = balance,
@@ -169,16 +169,21 @@ static const struct tool_option AMOUNT_OPERAND[] = {
 const struct tool_command tool_pay = {
     .name = "pay",
     .summary = "take value from a card at an offline terminal",
-    .text = "Debits a card without any network. The intent is durable in the journal before the card commits. If the "
-            "card leaves before it answers, nothing is opened: the same terminal finds its own record when the card "
-            "comes again, and then takes nothing a second time. The key store of a terminal holds the pay key only.",
+    .text =
+        "Debits a card without any network. The intent is durable in the journal before the card commits. If the "
+        "card leaves before it answers, nothing is opened: the same terminal finds its own record when the card "
+        "comes again, and then takes nothing a second time. The key store of a terminal holds the pay key only.\n\n"
+        "Without --currency the amount is taken to be in EUR, and in whatever the card counts: a payment reads no more "
+        "than it must. With it the header of a DESFire is read first, one command more, and a card of another "
+        "currency is refused.",
     .operands = AMOUNT_OPERAND,
     .options = (const struct tool_option[]){OPTIONS_OF_CARD,
                                             OPTIONS_OF_TERMINAL,
                                             {.name = "shortest",
                                              .kind = TOOL_FLAG,
                                              .help = "the seven commands of AN12113 and nothing else: skips the check "
-                                                     "for changes that an older session left pending"},
+                                                     "for changes that an older session left pending, and the one of "
+                                                     "the currency"},
                                             {.name = NULL}},
     .example = "  scrip pay 2.50 --reader pcsc:0 --keys gate7.keys --journal gate7.journal --terminal-id 00000042",
     .run = pay,
@@ -197,6 +202,9 @@ static int credit(struct tool *tool)
     code = code == TOOL_OK ? visit_set_up(tool, &visit, SCRIP_PURSE_CREDIT) : code;
     if (code == TOOL_OK) {
         snprintf(what, sizeof what, "crediting %s", tool_money(tool, visit.request.amount, money));
+        code = visit_compare_currency(tool, &visit);
+    }
+    if (code == TOOL_OK) {
         code = visit_run(tool, &visit, SCRIP_PURSE_CREDIT, what);
         tool_put(tool, "amount", json_integer(visit.request.amount));
     }

@@ -16,10 +16,14 @@ static int storage_only(struct tool *tool, const struct visit *visit)
 /* An amount of 0 is one here. */
 static int amount_or_zero(struct tool *tool, const char *name, int32_t *minor)
 {
-    const struct scrip_currency *currency = scrip_currency_find(tool_text(tool, "currency"));
+    const struct scrip_currency *currency = NULL;
     const char *text = tool_text(tool, name);
     int64_t amount = 0;
-    if (currency != NULL && scrip_money_parse(currency, text, &amount) == SCRIP_OK && amount == 0) {
+    const int code = tool_currency(tool, &currency);
+    if (code != TOOL_OK) {
+        return code;
+    }
+    if (scrip_money_parse(currency, text, &amount) == SCRIP_OK && amount == 0) {
         *minor = 0;
         return TOOL_OK;
     }

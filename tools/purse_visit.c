@@ -212,12 +212,26 @@ static bool takes_journal(enum scrip_purse_operation operation)
     return operation == SCRIP_PURSE_DEBIT || operation == SCRIP_PURSE_CREDIT || operation == SCRIP_PURSE_RECOVER;
 }
 
+/* The header costs a command: a debit reads it only where there is something to compare, and the shortest never. */
+static int set_currency(struct tool *tool, struct visit *visit)
+{
+    const struct scrip_currency *currency = NULL;
+    const bool given = tool_has(tool, "currency");
+    const int code = tool_currency(tool, &currency);
+    if (code == TOOL_OK) {
+        visit->request.currency = given && !visit->request.skip_flush ? currency->number : 0;
+        visit->request.with_header = true;
+    }
+    return code;
+}
+
 int visit_set_up(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation)
 {
     const struct scrip_clock clock = scrip_clock_system();
     const uint64_t now_ms = clock.now_ms(clock.ctx);
     int code = tool_purse(tool, &visit->purse);
     code = code == TOOL_OK ? check_operation(tool, visit, operation) : code;
+    code = code == TOOL_OK ? set_currency(tool, visit) : code;
     code = code == TOOL_OK ? tool_keys_open(tool, &visit->keys) : code;
     if (takes_journal(operation)) {
         code = code == TOOL_OK ? journal_open(tool, &visit->terminal) : code;
@@ -391,6 +405,30 @@ static const char *other_purse(const struct visit *visit)
     return NULL;
 }
 
+static int fail_currency(struct tool *tool, const struct visit *visit, const char *what)
+{
+    char detail[96];
+    const struct scrip_purse_result *result = &visit->job.result;
+    const struct scrip_currency *of_card = scrip_currency_find_number(result->header.currency);
+    (void)snprintf(detail, sizeof detail, "the card's header says %s (ISO 4217 number %u)",
+                   of_card != NULL ? of_card->code : "a currency that is not known here", result->header.currency);
+    return tool_fail(tool, &(struct tool_failure){
+                               .status = SCRIP_E_CURRENCY, .card = card_state(result), .what = what, .detail = detail});
+}
+
+int visit_compare_currency(struct tool *tool, struct visit *visit)
+{
+    uint8_t newest;
+    if (!tool_has(tool, "currency") || !is_desfire(visit)) {
+        return TOOL_OK;
+    }
+    if (scrip_keys_newest(visit->keys, SCRIP_KEY_PAY, &newest) != SCRIP_OK) {
+        tool_note(tool, "--currency is not compared with the card's: this key store has no pay key to read it with");
+        return TOOL_OK;
+    }
+    return visit_run(tool, visit, SCRIP_PURSE_BALANCE, "comparing --currency with the card's");
+}
+
 int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation, const char *what)
 {
     const struct scrip_purse_result *result = &visit->job.result;
@@ -401,7 +439,13 @@ int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation
                   scrip_key_role_name((enum scrip_key_role)result->role));
     }
     if (result->outcome == SCRIP_OUTCOME_ACCEPTED && result->status == SCRIP_OK) {
+        if (result->has_header) {
+            tool_set_currency(tool, result->header.currency);
+        }
         return TOOL_OK;
+    }
+    if (result->status == SCRIP_E_CURRENCY) {
+        return fail_currency(tool, visit, what);
     }
     enum scrip_status status = result->status != SCRIP_OK ? result->status : SCRIP_E_TORN;
     if (status == SCRIP_E_LIMIT && result->outcome == SCRIP_OUTCOME_ASK_AGAIN) { /* ours, not the card's */

@@ -49,6 +49,10 @@ struct visit {
  *  @return TOOL_OK, or after saying why TOOL_FAILED or TOOL_USAGE */
 int visit_set_up(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation);
 
+/** Before a credit: where --currency was given, is it the card's? The key of the top-up may not look, so the pay key
+ *  does, in a session of its own; a store without that one cannot tell, and says so. @return as visit_run */
+int visit_compare_currency(struct tool *tool, struct visit *visit);
+
 /** Close what is open. */
 void visit_clear(struct visit *visit);
 
@@ -61,6 +65,10 @@ char *visit_uid_text(const struct visit *visit, char text[15]);
 
 #define OPTIONS_OF_CARD                                                                                                \
     TOOL_OPTION_READER, TOOL_OPTION_WAIT, TOOL_OPTION_KEYS, TOOL_OPTION_PASSPHRASE, TOOL_OPTION_PURSE,                 \
-        TOOL_OPTION_CURRENCY
+    {                                                                                                                  \
+        .name = "currency", .kind = TOOL_TEXT, .value = "CODE",                                                        \
+        .help = "ISO 4217 code of the amounts: a DESFire of another one is refused; else amounts are shown in the "    \
+                "card's own where it is read, and typed in EUR"                                                        \
+    }
 
 #endif

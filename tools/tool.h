@@ -87,6 +87,9 @@ void tool_put(struct tool *tool, const char *name, json_t *value);
 /** An amount in the currency's format. @return `text` */
 const char *tool_money(const struct tool *tool, int64_t minor, char text[SCRIP_MONEY_TEXT_MAX]);
 
+/** From here on amounts are in the currency of this ISO 4217 number, unless --currency was given. */
+void tool_set_currency(struct tool *tool, uint16_t number);
+
 /** The layer that said no. */
 enum tool_layer {
     TOOL_LAYER_READER,
@@ -129,6 +132,7 @@ enum tool_stage {
     TOOL_PROBLEM(MISSING_RIGHT, "missing right")                                                                       \
     TOOL_PROBLEM(LIMIT, "limit")                                                                                       \
     TOOL_PROBLEM(FUNDS, "not enough value")                                                                            \
+    TOOL_PROBLEM(CURRENCY, "another currency")                                                                         \
     TOOL_PROBLEM(UNIT, "no multiple of the unit")                                                                      \
     TOOL_PROBLEM(TORN, "torn card")                                                                                    \
     TOOL_PROBLEM(UNKNOWN_CARD, "unknown card")                                                                         \

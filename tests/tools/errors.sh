@@ -38,6 +38,26 @@ refused "more than the card may hold: limit" 1 limit "limit of the card" \
 state "nothing on the card was changed" "limit"
 refused "more than there is on the card" 1 limit "not enough value" pay alice 20.01
 state "nothing on the card was changed" "not enough value"
+lines=$(sha256sum <gate.journal)
+refused "an amount in yen from a card of euros: another currency" 1 card "card's header says EUR" pay alice 1 an12113 \
+    card:alice.card --currency JPY
+state "nothing on the card was changed" "another currency"
+is "nor written down" "$lines" "$(sha256sum <gate.journal)"
+for command in "balance" "history" "recover --journal gate.journal" \
+    "credit 1 --reference 9 --journal t.journal --terminal-id 00000001"; do
+    refused "a card of euros in yen: ${command%% *}" 1 card "card's header says EUR" \
+        "$SCRIP" $command --reader card:alice.card $(store issuer.keys) --currency JPY
+done
+is "a currency that there is not is a mistake" 2 "$(pay alice 1 an12113 card:alice.card --currency XYZ 2>/dev/null; echo $?)"
+is "the card's own is no other" 0 "$("$SCRIP" history --reader card:alice.card $(store gate.keys) --currency eur >out; echo $?)"
+"$SCRIP" card new yen.card --currency JPY $(store issuer.keys) >/dev/null
+ok "a card of yen is given yen" "$SCRIP" credit 500 --reference 1 --reader card:yen.card $(store issuer.keys) \
+    --journal t.journal --terminal-id 00000001 --currency JPY
+ok "and takes them" pay yen 200 an12113 card:yen.card --currency JPY
+is "as many as were asked for" 300 "$(balance yen)"
+ok "it shows them without being told to" "$SCRIP" balance --reader card:yen.card $(store gate.keys)
+is "in their own format" 1 "$(grep -c '¥300' out)"
+
 refused "a card torn out of the field: torn card" 1 card "left the field" \
     pay alice 1 an12113 fault:cut-after=12:card:alice.card
 state "the card holds either the old or the new value" "torn"

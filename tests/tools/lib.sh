@@ -93,7 +93,7 @@ topup() {
 # pay NAME AMOUNT [PROFILE [LINK]]
 pay() {
     "$SCRIP" pay "$2" --reader "${4:-card:$1.card}" $(store gate.keys) --journal gate.journal --terminal-id 00000042 \
-        --purse "${3:-an12113}"
+        --purse "${3:-an12113}" "${@:5}"
 }
 
 balance() { "$SCRIP" balance --reader "card:$1.card" $(store gate.keys) --purse "${2:-an12113}" --json | jq .balance; }
