@@ -74,6 +74,20 @@ static bool log_was_cleared(const struct scrip_settle_evidence *evidence)
     return true;
 }
 
+/* Is a record in the log that was written before the one of `reference`, be it the one that personalisation began it
+ * with? */
+static bool log_has_older(const struct scrip_settle_issue *issue, const struct scrip_settle_evidence *evidence,
+                          uint32_t reference)
+{
+    for (unsigned i = 0; i < evidence->log_count && i < SCRIP_SETTLE_LOG_MAX; i++) {
+        const uint32_t other = reference_of(&evidence->log[i]);
+        if ((other != 0 && other < reference) || (issue->marked && is_opening(&evidence->log[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Would the issue's record still be there if it had been written? Yes while nothing was overwritten yet, or while
  * something older is still there.
  *
@@ -88,24 +102,20 @@ static bool log_reaches(const struct scrip_settle_issue *issue, const struct scr
     if (!issue->marked && evidence->log_count < evidence->log_capacity && !evidence->log_partial) {
         return true;
     }
-    for (unsigned i = 0; i < evidence->log_count && i < SCRIP_SETTLE_LOG_MAX; i++) {
-        const uint32_t other = reference_of(&evidence->log[i]);
-        if ((other != 0 && other < issue->reference) || (issue->marked && is_opening(&evidence->log[i]))) {
-            return true;
-        }
-    }
-    return false;
+    return log_has_older(issue, evidence, issue->reference);
 }
 
-/* The newest committed top-up is missing. Of a log that was read in part that says nothing while something newer is
- * there: references only grow, so an older image shows only older ones. */
-static bool log_lacks(const struct scrip_settle_evidence *evidence, uint32_t committed)
+/* The newest committed top-up is missing. Of a log that was read in part, which is its newest records, that says
+ * nothing while something newer is there and nothing older: it would stand between the two. */
+static bool log_lacks(const struct scrip_settle_issue *issue, const struct scrip_settle_evidence *evidence)
 {
+    const uint32_t committed = issue->last_committed;
     const struct scrip_settle_record *record = NULL;
     if (committed == 0 || log_find(evidence, committed, &record) > 0) {
         return false;
     }
-    return !evidence->log_partial || !log_knows_the_future(evidence, committed);
+    return !evidence->log_partial || !log_knows_the_future(evidence, committed) ||
+           log_has_older(issue, evidence, committed);
 }
 
 /* Steps 1 to 3, for any session. UNDECIDED: nothing is wrong with it. */
@@ -130,7 +140,7 @@ static struct scrip_settle_judgement judge_session(const struct scrip_settle_iss
     if (evidence->has_log && log_knows_the_future(evidence, issue->card_issue_no)) {
         return say(SCRIP_EVENT_CONTRADICTION, "the card's log has a reference that was never issued to it");
     }
-    if (evidence->has_log && !SCRIP_DEFECT(rollback_ignored) && log_lacks(evidence, issue->last_committed)) {
+    if (evidence->has_log && !SCRIP_DEFECT(rollback_ignored) && log_lacks(issue, evidence)) {
         return say(SCRIP_EVENT_ROLLBACK, "the newest top-up proved on the card is no longer in its log");
     }
     return say(SCRIP_EVENT_UNDECIDED, "nothing is outstanding and nothing is wrong");

@@ -224,6 +224,28 @@ static void a_log_read_in_part_counts_as_a_full_one(void **state)
     assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_UNDECIDED);
 }
 
+/* The records that were read follow each other: the newest that is proved would stand between a newer and an older. */
+static void a_log_with_a_newer_and_an_older_record_only_is_an_older_image(void **state)
+{
+    (void)state;
+    struct scrip_settle_issue issue = issue_of(&rows[20]); /* EV1; 5 is proved, 7 is open */
+    struct scrip_settle_evidence evidence = {.source = SCRIP_SOURCE_SESSION,
+                                             .session_issue_no = 7,
+                                             .has_log = true,
+                                             .log_partial = true,
+                                             .log_capacity = 10,
+                                             .log_count = 2};
+    evidence.log[0] = (struct scrip_settle_record){.value = 2000, .reference = 7 | MARK};
+    evidence.log[1] = (struct scrip_settle_record){.value = 2000, .reference = 4 | MARK};
+    assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_ROLLBACK);
+    evidence.log[1] = (struct scrip_settle_record){.timestamp = {0x20}}; /* that it was begun with */
+    assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_ROLLBACK);
+    evidence.log[1] = (struct scrip_settle_record){.value = 2000, .reference = 5 | MARK};
+    assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_PROOF_COMMIT);
+    evidence.log[1] = (struct scrip_settle_record){.reference = 0}; /* a flush that a phone has committed */
+    assert_int_equal(scrip_settle_judge(&issue, &evidence).event, SCRIP_EVENT_PROOF_COMMIT);
+}
+
 /* Before a card's first top-up the log has only the record that it was begun with. */
 static void a_cleared_log_is_told_by_the_record_that_it_was_begun_with(void **state)
 {
@@ -381,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(later_sessions_are_judged_by_the_rules),
         cmocka_unit_test(a_log_read_in_part_counts_as_a_full_one),
+        cmocka_unit_test(a_log_with_a_newer_and_an_older_record_only_is_an_older_image),
         cmocka_unit_test(a_cleared_log_is_told_by_the_record_that_it_was_begun_with),
         cmocka_unit_test(debits_that_leave_no_entry_need_no_explanation),
         cmocka_unit_test(the_batchs_own_answers_can_only_prove_the_commit),
