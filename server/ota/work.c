@@ -195,6 +195,15 @@ enum scrip_status take_write_back(struct ota *ota, enum scrip_status taken)
     return ota_go_on(ota, OTA_WRITE_COMMIT);
 }
 
+/* The counter went to where it has been before. What was written was written into a copy of the card. */
+static enum scrip_status written_to_older_image(struct ota *ota)
+{
+    static const char why[] = "the transaction's TMC is in the book with something else";
+    SCRIP_TRY(scrip_ledger_card_hold(ota->context->ledger, ota->order.uid, why));
+    ota->context->keep = true;
+    return problem(ota->context, SCRIP_PROBLEM_ROLLBACK, why);
+}
+
 enum scrip_status take_write_commit(struct ota *ota, enum scrip_status taken)
 {
     const bool committed = (ota->tap.facts.has & SCRIP_FACT_COMMITTED) != 0;
@@ -204,9 +213,10 @@ enum scrip_status take_write_commit(struct ota *ota, enum scrip_status taken)
     if ((ota->tap.facts.has & SCRIP_FACT_COMMIT_TMV) != 0) { /* a step of the counter that moved no money */
         const enum scrip_status noted =
             scrip_ledger_tmc_note(ota->context->ledger, ota->order.uid, ota->tap.facts.commit_tmc);
-        if (noted != SCRIP_OK && noted != SCRIP_E_CONFLICT) {
-            return noted;
+        if (noted == SCRIP_E_CONFLICT) {
+            return written_to_older_image(ota);
         }
+        SCRIP_TRY(noted);
     }
     return finish(ota, scrip_bytes(NULL, 0));
 }

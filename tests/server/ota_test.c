@@ -898,6 +898,17 @@ static void a_top_up_onto_an_older_image_tells_it(void **state)
     assert_state("order-3", "DISPUTED"); /* the book's verdict is what it was */
 }
 
+static void a_write_into_an_older_image_tells_it(void **state)
+{
+    (void)state;
+    given_restored_card();
+    given_work("write-1", "\"kind\":\"write\",\"offset\":4,\"data\":\"C0FFEE\"");
+    assert_int_equal(phone_topup(&world.p, "write-1"), 409);
+    assert_string_equal(problem_of_answer(&world.b), "ROLLBACK");
+    assert_card_is_held();
+    assert_state("write-1", "STARTED");
+}
+
 static void a_write_changes_the_free_data_of_the_header(void **state)
 {
     (void)state;
@@ -1105,6 +1116,7 @@ int main(void)
         TEST(the_same_reading_sent_again_is_no_better),
         TEST(a_top_up_onto_an_older_image_tells_it),
         TEST(a_write_changes_the_free_data_of_the_header),
+        TEST(a_write_into_an_older_image_tells_it),
         TEST_EV1(a_write_changes_the_free_data_of_the_header),
         TEST(new_keys_roll_out_with_the_card),
         TEST_EV1(new_keys_roll_out_with_the_card),
