@@ -207,12 +207,14 @@ static enum tool_card_state state_of_card(struct topup *topup)
     return card;
 }
 
+/* In the currency of the server that took the money, whatever this program would show by itself. */
 static void say_amount(struct topup *topup, const json_t *amount, const char *format)
 {
     char money[SCRIP_MONEY_TEXT_MAX];
     const json_t *minor = json_object_get(amount, "minor");
+    const char *text = json_string_value(json_object_get(amount, "text"));
     if (minor != NULL) {
-        tool_say(topup->tool, format, tool_money(topup->tool, json_integer_value(minor), money));
+        tool_say(topup->tool, format, text != NULL ? text : tool_money(topup->tool, json_integer_value(minor), money));
     }
 }
 

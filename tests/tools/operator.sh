@@ -23,7 +23,9 @@ is "that is said, too" 1 "$(grep -c 'is free' out)"
 ok "it is deny-listed" "$SCRIP" card deny "$uid" --reason "stolen" $SERVER
 refused "no order reaches it" 1 ledger "deny-listed" relay o1
 ok "it is allowed again, its UID written with blanks" "$SCRIP" card allow "$(sed 's/../& /g' alice.uid)" $SERVER
-ok "and topped up" relay o1
+ok "and topped up" "$SCRIP" topup --currency JPY --reader card:alice.card --order o1 --token-file o1.token --state o1.state \
+    --server "$URL" --taps 1
+is "the receipt is in the server's currency" 1 "$(grep -c 'topped up: 20,00.*€' out)"
 
 order o2 1
 relay o2 fault:cut-after=10:card:alice.card gone.state >/dev/null 2>&1 # the phone is lost with all it knows
