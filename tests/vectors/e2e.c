@@ -495,19 +495,25 @@ static void ev1_prints(struct vector *v, const struct trace *trace)
 
 /* ---- how it ends ---- */
 
-static void final_field(struct vector *v, json_t *final, const char *name, struct scrip_bytes got)
+/* The vector's object, and how many of its fields have been looked at: each once. */
+struct final {
+    json_t *object;
+    size_t looked_at;
+};
+
+static void final_field(struct vector *v, struct final *final, const char *name, struct scrip_bytes got)
 {
-    same_bytes(v, name, object_bytes(v, final, name), got);
-    json_object_del(final, name);
+    same_bytes(v, name, object_bytes(v, final->object, name), got);
+    final->looked_at++;
 }
 
-static void final_int(struct vector *v, json_t *final, const char *name, int64_t got)
+static void final_int(struct vector *v, struct final *final, const char *name, int64_t got)
 {
-    json_t *value = json_object_get(final, name);
+    const json_t *value = json_object_get(final->object, name);
     if (!json_is_integer(value) || json_integer_value(value) != got) {
         vector_fail(v, "%s: %lld", name, (long long)got);
     }
-    json_object_del(final, name);
+    final->looked_at++;
 }
 
 static void rebuild_tmi(struct vector *v, const struct trace *trace, const struct scrip_desfire_facts *facts,
@@ -527,7 +533,8 @@ static void rebuild_tmi(struct vector *v, const struct trace *trace, const struc
     }
 }
 
-static void ev2_end(struct vector *v, const struct trace *trace, const struct scrip_desfire_facts *facts, json_t *final)
+static void ev2_end(struct vector *v, const struct trace *trace, const struct scrip_desfire_facts *facts,
+                    struct final *final)
 {
     const uint8_t *app_key = trace->keys[SCRIP_PURSE_TMAC];
     struct scrip_desfire_tmac_keys keys;
@@ -553,22 +560,21 @@ static void ev2_end(struct vector *v, const struct trace *trace, const struct sc
 
 static void check_end(struct vector *v, const struct trace *trace, const struct scrip_desfire_tap *tap)
 {
-    json_t *final = json_copy(want_json(v, "final"));
+    struct final final = {want_json(v, "final"), 0};
     const struct scrip_desfire_facts *facts = &tap->facts;
     const int32_t change = trace->debit ? -trace->amount : trace->amount;
     const bool after = (facts->has & SCRIP_FACT_BALANCE_AFTER) != 0;
 
     if (trace->ev2) {
-        ev2_end(v, trace, facts, final);
+        ev2_end(v, trace, facts, &final);
     } else {
-        final_field(v, final, "session_key", object_bytes(v, trace->steps[2].object, "session_key"));
+        final_field(v, &final, "session_key", object_bytes(v, trace->steps[2].object, "session_key"));
     }
     if ((facts->has & SCRIP_FACT_COMMITTED) == 0 || (!after && facts->balance != trace->balance)) {
         vector_fail(v, "terminal: not committed, or another balance");
     }
-    final_int(v, final, "new_balance", after ? facts->balance_after : facts->balance + change);
-    const size_t left = json_object_size(final);
-    json_decref(final);
+    final_int(v, &final, "new_balance", after ? facts->balance_after : facts->balance + change);
+    const size_t left = json_object_size(final.object) - final.looked_at;
     if (left > 0) {
         vector_fail(v, "out.final: nobody looks at %zu fields", left);
     }
