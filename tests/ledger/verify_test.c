@@ -119,6 +119,18 @@ static void every_change_of_every_row_of_the_journal_is_found(void **state)
     (void)unlink(saved);
 }
 
+/* Each change is made to the ledger as it was saved, told, and taken back. */
+static void assert_each_is_found(struct desk *d, const char *const *changes, size_t count, const char *saved)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_true(tamper(d, changes[i]));
+        if (problems(d, NULL) == 0) {
+            fail_msg("%s: not found", changes[i]);
+        }
+        put_back(d, saved);
+    }
+}
+
 static void every_row_that_says_where_money_is_must_agree_with_the_journal(void **state)
 {
     struct desk *d = *state;
@@ -135,13 +147,7 @@ static void every_row_that_says_where_money_is_must_agree_with_the_journal(void 
     };
     a_days_work(d);
     save(d, saved);
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        assert_true(tamper(d, changes[i]));
-        if (problems(d, NULL) == 0) {
-            fail_msg("%s: not found", changes[i]);
-        }
-        put_back(d, saved);
-    }
+    assert_each_is_found(d, changes, sizeof changes / sizeof *changes, saved);
     (void)unlink(saved);
 }
 
@@ -266,13 +272,7 @@ static void a_credit_and_its_line_must_agree(void **state)
     desk_commit(d);
     save(d, saved);
     assert_int_equal(problems(d, NULL), 0);
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        assert_true(tamper(d, changes[i]));
-        if (problems(d, NULL) == 0) {
-            fail_msg("%s: not found", changes[i]);
-        }
-        put_back(d, saved);
-    }
+    assert_each_is_found(d, changes, sizeof changes / sizeof *changes, saved);
     (void)unlink(saved);
 }
 
