@@ -88,6 +88,9 @@ enum scrip_status problem_of(struct context *context, enum scrip_status status, 
 /** Copy path parameter `i` as text. @return SCRIP_E_ARGUMENT: too long for `cap` */
 enum scrip_status param_text(const struct context *context, size_t i, char *out, size_t cap);
 
+/** Real time, whatever the clock of the books says: it measures the disk and how long one waits. */
+int64_t monotonic_us(void);
+
 /** Write a log line. `format` and what follows as json_pack wants an object's members, or NULL. */
 void server_log(const struct scrip_server *server, const char *event, json_t *members);
 

@@ -29,7 +29,7 @@
 #define TICK_MAX         256U
 #define SPARE_MAX        64U   /* calls kept for the next requests, */
 #define SPARE_BYTES      4096U /* each with memory for a body of this size and the answer's at most */
-#define DRAIN_MS         5000
+#define DRAIN_US         5000000
 #define LINGER_MAX_US    2000
 #define IDLE_MS          100 /* nothing happened for so long: time for housekeeping */
 #define IDLE_DEFAULT_S   75U
@@ -357,13 +357,6 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
 
 /* ---- the loop ---- */
 
-static int64_t monotonic_us(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 struct tick {
     struct call *calls[TICK_MAX]; /* worked off, not answered yet */
     size_t count;
@@ -452,13 +445,6 @@ enum scrip_status scrip_http_step(struct scrip_http *http, int timeout_ms)
     return SCRIP_OK;
 }
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 enum scrip_status scrip_http_run(struct scrip_http *http, const volatile bool *stop)
 {
     while (!*stop) {
@@ -468,8 +454,8 @@ enum scrip_status scrip_http_run(struct scrip_http *http, const volatile bool *s
     if (listener != MHD_INVALID_SOCKET) {
         (void)close(listener);
     }
-    const int64_t end = monotonic_ms() + DRAIN_MS;
-    while (http->in_flight > 0 && monotonic_ms() < end) {
+    const int64_t end = monotonic_us() + DRAIN_US;
+    while (http->in_flight > 0 && monotonic_us() < end) {
         SCRIP_TRY(scrip_http_step(http, 50));
     }
     return SCRIP_OK;
