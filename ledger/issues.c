@@ -38,13 +38,15 @@ static enum scrip_status issue_load(struct scrip_ledger *ledger, int64_t card, u
     return SCRIP_OK;
 }
 
-/* The issue that may be open. Where the newest is proved on the card, as after every top-up that went well, none is. */
-static enum scrip_status issue_newest(struct scrip_ledger *ledger, const struct card_row *card, struct issue_row *row)
+/* The issue that is open. Where the newest is proved on the card, as after every top-up that went well, none is. */
+static enum scrip_status issue_load_open(struct scrip_ledger *ledger, const struct card_row *card,
+                                         struct issue_row *row)
 {
     if (card->c.committed == card->c.issue_no) {
         return SCRIP_E_NOT_FOUND;
     }
-    return issue_load(ledger, card->number, card->c.issue_no, row);
+    SCRIP_TRY(issue_load(ledger, card->number, card->c.issue_no, row));
+    return row->i.outcome == SCRIP_OUTCOME_OPEN ? SCRIP_OK : SCRIP_E_NOT_FOUND;
 }
 
 uint32_t scrip_ledger_next_reference(const struct scrip_ledger_card *card)
@@ -156,10 +158,7 @@ enum scrip_status scrip_ledger_issue_open(struct scrip_ledger *ledger, const uin
     struct card_row card;
     struct issue_row row;
     SCRIP_TRY(card_load(ledger, uid, &card));
-    SCRIP_TRY(issue_newest(ledger, &card, &row));
-    if (row.i.outcome != SCRIP_OUTCOME_OPEN) {
-        return SCRIP_E_NOT_FOUND;
-    }
+    SCRIP_TRY(issue_load_open(ledger, &card, &row));
     *issue = row.i;
     return SCRIP_OK;
 }
@@ -351,8 +350,7 @@ static enum scrip_status issue_meant(struct scrip_ledger *ledger, const struct c
     case SCRIP_SOURCE_TERMINAL:
         return issue_load(ledger, card->number, scrip_settle_tmri_reference(evidence->prev_tmri), issue);
     default:
-        SCRIP_TRY(issue_newest(ledger, card, issue));
-        return issue->i.outcome == SCRIP_OUTCOME_OPEN ? SCRIP_OK : SCRIP_E_NOT_FOUND;
+        return issue_load_open(ledger, card, issue);
     }
 }
 
