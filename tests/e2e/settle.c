@@ -132,6 +132,10 @@ void world_settle(struct world *world)
     for (int i = 0; i < ROUNDS && !world->broken && !done; i++) {
         done = settle_once(world, i) && i > 0;
     }
+    if (!done && !world->broken) { /* a fault may have come in the last round: now nothing more goes wrong */
+        world->plan->closed = true;
+        (void)settle_once(world, ROUNDS);
+    }
     if (world->restored && !world->broken) { /* it shows at the card's next online tap */
         world->plan->closed = true;
         world_order(world, "last", SCRIP_KIND_READ, 0);
