@@ -93,8 +93,10 @@ struct issue_row {
 
 enum ledger_request {
     REQUEST_NONE,
-    REQUEST_CLEAN,  /**< begun, and has changed nothing: no savepoint yet */
-    REQUEST_CHANGED /**< there is a savepoint to go back to */
+    REQUEST_CLEAN,   /**< begun, and has changed nothing: no savepoint yet */
+    REQUEST_CHANGED, /**< there is a savepoint to go back to */
+    REQUEST_SURE,    /**< will not be dropped once it has changed something: needs no savepoint */
+    REQUEST_BOUND    /**< has changed something: to drop it is to drop the transaction */
 };
 
 enum { KNOWN_CARD = 1, KNOWN_ORDER = 2, KNOWN_ISSUE = 4 };
@@ -108,6 +110,7 @@ struct scrip_ledger {
     void *commit_ctx;
     bool in_transaction;
     enum ledger_request request;
+    const char *lost; /**< why the open transaction cannot be committed; NULL: it can */
     /** The row of each kind that the transaction has read last: the rules ask for one card and one order a dozen times
      *  a request. Nobody else writes while the transaction is open; what it writes itself, it forgets or knows as
      *  written. */

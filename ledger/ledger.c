@@ -38,7 +38,7 @@ void scrip_ledger_close(struct scrip_ledger *ledger)
 
 const char *scrip_ledger_message(const struct scrip_ledger *ledger)
 {
-    return ledger->store->ops->message(ledger->store);
+    return ledger->lost != NULL ? ledger->lost : ledger->store->ops->message(ledger->store);
 }
 
 enum scrip_status scrip_ledger_begin(struct scrip_ledger *ledger)
@@ -49,6 +49,7 @@ enum scrip_status scrip_ledger_begin(struct scrip_ledger *ledger)
     SCRIP_TRY(ledger->store->ops->begin(ledger->store));
     ledger->in_transaction = true;
     ledger->request = REQUEST_NONE;
+    ledger->lost = NULL;
     ledger->known.has = 0;
     return SCRIP_OK;
 }
@@ -58,7 +59,9 @@ enum scrip_status scrip_ledger_commit(struct scrip_ledger *ledger)
     if (!ledger->in_transaction) {
         return SCRIP_E_STATE;
     }
-    if (ledger->commit_hook != NULL && !ledger->commit_hook(ledger->commit_ctx, false)) {
+    const bool refused =
+        ledger->lost != NULL || (ledger->commit_hook != NULL && !ledger->commit_hook(ledger->commit_ctx, false));
+    if (refused) {
         scrip_ledger_rollback(ledger);
         return SCRIP_E_STORE;
     }
@@ -87,6 +90,13 @@ enum scrip_status scrip_ledger_request_begin(struct scrip_ledger *ledger)
     return SCRIP_OK;
 }
 
+void scrip_ledger_request_sure(struct scrip_ledger *ledger)
+{
+    if (ledger->request == REQUEST_CLEAN) {
+        ledger->request = REQUEST_SURE;
+    }
+}
+
 enum scrip_status scrip_ledger_request_end(struct scrip_ledger *ledger, bool keep)
 {
     const enum ledger_request request = ledger->request;
@@ -96,6 +106,10 @@ enum scrip_status scrip_ledger_request_end(struct scrip_ledger *ledger, bool kee
     ledger->request = REQUEST_NONE;
     if (!keep) {
         ledger->known.has = 0;
+    }
+    if (request == REQUEST_BOUND && !keep) {
+        ledger->lost = "a request that was sure of itself was refused behind its first change";
+        return SCRIP_E_STORE;
     }
     return request == REQUEST_CHANGED ? ledger->store->ops->release(ledger->store, keep) : SCRIP_OK;
 }
@@ -157,6 +171,9 @@ enum scrip_status ledger_run(struct scrip_ledger *ledger, enum store_statement s
     }
     if (step != STORE_DONE) {
         return SCRIP_E_STORE;
+    }
+    if (ledger->request == REQUEST_SURE && rows > 0) {
+        ledger->request = REQUEST_BOUND;
     }
     if (changed != NULL) {
         *changed = rows;

@@ -1,7 +1,7 @@
 /* ledger.h: the book. Orders, issues, debits and a double-entry, append-only journal of every unit of value.
  *
  * Every function that changes something runs inside a transaction (scrip_ledger_begin .. scrip_ledger_commit), so that
- * many requests share one flush to disk; nothing is true before the commit. Inside it each request has a savepoint, so
+ * many requests share one flush to disk; nothing is true before the commit. Inside it a request has a savepoint, so
  * one that fails leaves no row. Reads may be made outside of a transaction.
  *
  * Amounts are minor currency units, times are milliseconds since 1970, UIDs are the card's true 7 bytes. Ids of orders,
@@ -61,7 +61,14 @@ void scrip_ledger_rollback(struct scrip_ledger *ledger);
 /** A request begins inside the transaction. */
 enum scrip_status scrip_ledger_request_begin(struct scrip_ledger *ledger);
 
-/** A request ends: keep its rows, or drop them all. */
+/** The request will be refused by the first statement that would change something, or not at all: it needs no
+ * savepoint. That is the caller's word, and it costs no correctness: see scrip_ledger_request_end. A request that has
+ * changed something already keeps its savepoint. */
+void scrip_ledger_request_sure(struct scrip_ledger *ledger);
+
+/** A request ends: keep its rows, or drop them all.
+ *  @return SCRIP_E_STORE: a request that was sure is to be dropped although it changed rows. With them goes the whole
+ *  transaction: it cannot be committed any more */
 enum scrip_status scrip_ledger_request_end(struct scrip_ledger *ledger, bool keep);
 
 /** How often rows were changed since open: equal before and after a request means that it needs no commit. */

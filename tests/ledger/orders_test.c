@@ -226,6 +226,59 @@ static void a_dropped_request_leaves_no_row(void **state)
     assert_book(d->ledger);
 }
 
+static void a_sure_request_that_is_refused_at_once_costs_nobody_anything(void **state)
+{
+    struct desk *d = *state;
+    desk_begin(d);
+    funded(d->ledger, "kept", ALICE, 100);
+    assert_ok(order_for(d->ledger, "refused", ALICE, 100));
+    assert_ok(scrip_ledger_request_begin(d->ledger));
+    scrip_ledger_request_sure(d->ledger);
+    assert_status(scrip_ledger_order_fund(d->ledger, "refused", "pay-kept"), SCRIP_E_CONFLICT);
+    assert_ok(scrip_ledger_request_end(d->ledger, false));
+    assert_ok(scrip_ledger_request_begin(d->ledger));
+    scrip_ledger_request_sure(d->ledger);
+    assert_ok(scrip_ledger_order_fund(d->ledger, "refused", "pay-other"));
+    assert_ok(scrip_ledger_request_end(d->ledger, true));
+    desk_commit(d);
+    assert_int_equal(balance_of(d->ledger, SCRIP_ACCOUNT_IN_FLIGHT), 200);
+    assert_book(d->ledger);
+}
+
+static void a_sure_request_that_breaks_its_word_is_never_half_kept(void **state)
+{
+    struct desk *d = *state;
+    struct scrip_ledger_order order;
+    desk_begin(d);
+    assert_ok(scrip_ledger_request_begin(d->ledger));
+    scrip_ledger_request_sure(d->ledger);
+    funded(d->ledger, "half", ALICE, 100);
+    assert_status(scrip_ledger_request_end(d->ledger, false), SCRIP_E_STORE);
+    assert_non_null(strstr(scrip_ledger_message(d->ledger), "sure of itself"));
+    assert_status(scrip_ledger_commit(d->ledger), SCRIP_E_STORE);
+    assert_status(scrip_ledger_order_get(d->ledger, "half", &order), SCRIP_E_NOT_FOUND);
+    desk_begin(d); /* and the next transaction knows nothing of it */
+    funded(d->ledger, "half", ALICE, 100);
+    desk_commit(d);
+    assert_book(d->ledger);
+}
+
+static void a_request_that_becomes_sure_after_a_change_keeps_its_savepoint(void **state)
+{
+    struct desk *d = *state;
+    struct scrip_ledger_order order;
+    desk_begin(d);
+    assert_ok(scrip_ledger_request_begin(d->ledger));
+    funded(d->ledger, "dropped", ALICE, 100);
+    scrip_ledger_request_sure(d->ledger);
+    funded(d->ledger, "dropped-too", ALICE, 100);
+    assert_ok(scrip_ledger_request_end(d->ledger, false));
+    desk_commit(d);
+    assert_status(scrip_ledger_order_get(d->ledger, "dropped", &order), SCRIP_E_NOT_FOUND);
+    assert_status(scrip_ledger_order_get(d->ledger, "dropped-too", &order), SCRIP_E_NOT_FOUND);
+    assert_book(d->ledger);
+}
+
 /* Where an order was last found is only where to look first. */
 static void a_number_that_goes_to_another_order_misleads_nobody(void **state)
 {
@@ -430,6 +483,9 @@ int main(void)
         LAW(a_claim_that_the_card_bears_out_is_closed),
         LAW(a_loss_is_written_off_against_breakage),
         LAW(a_dropped_request_leaves_no_row),
+        LAW(a_sure_request_that_is_refused_at_once_costs_nobody_anything),
+        LAW(a_sure_request_that_breaks_its_word_is_never_half_kept),
+        LAW(a_request_that_becomes_sure_after_a_change_keeps_its_savepoint),
         LAW(a_number_that_goes_to_another_order_misleads_nobody),
         LAW(more_orders_than_hints_are_found_all_the_same),
         LAW(a_transaction_knows_its_rows_as_they_are_written),
