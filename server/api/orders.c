@@ -385,6 +385,7 @@ enum scrip_status api_orders_list(struct context *context)
 static enum scrip_status fund(struct context *context, const char *id, const char *funding_id)
 {
     struct scrip_ledger_order order;
+    scrip_ledger_request_sure(context->ledger); /* a payment that funds another order is refused by the first row */
     const enum scrip_status status = scrip_ledger_order_fund(context->ledger, id, funding_id);
     if (status != SCRIP_E_CONFLICT) {
         SCRIP_TRY(status);

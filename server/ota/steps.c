@@ -281,6 +281,8 @@ static enum scrip_status fill_issue(const struct ota *ota, struct scrip_ledger_i
     memset(issue, 0, sizeof *issue);
     scrip_purse_timestamp(ota->context->now_ms, topup.timestamp);
     memcpy(issue->order_id, ota->order.id, sizeof issue->order_id);
+    issue->reference = topup.reference;
+    issue->amount = ota->order.amount;
     issue->session_issue_no = ota->session.issue_no;
     memcpy(issue->session, ota->digest, sizeof issue->session);
     if (ota->profile.purse.reader_id) {
@@ -324,27 +326,38 @@ static enum scrip_status append_topup(struct ota *ota, const struct scrip_purse_
     return SCRIP_OK;
 }
 
-/* Issue the order and append its batch. The row is written before a byte of the batch exists, and the batch leaves only
- * after the commit that makes the row durable. */
-static enum scrip_status issue_topup(struct ota *ota)
+static enum scrip_status answer_topup(struct ota *ota, const struct scrip_ledger_issue *issue)
 {
     struct scrip_purse_topup topup;
-    if (!ota->replay) {
-        struct scrip_ledger_issue wanted;
-        SCRIP_TRY(fill_issue(ota, &wanted));
-        const enum scrip_status status = scrip_ledger_issue(ota->context->ledger, &wanted, &ota->issue);
-        if (status != SCRIP_OK) {
-            return issue_refused(ota, status);
-        }
-        ota->context->server->counters.issued++;
-    } else {
-        ota->context->server->counters.repeated++;
-    }
-    topup_of_issue(&ota->issue, &topup);
+    topup_of_issue(issue, &topup);
     ota->session.reference = topup.reference;
     SCRIP_TRY(append_topup(ota, &topup));
-    ota->context->response->made_durable |= SCRIP_DURABLE_ISSUED;
     return ota_go_on(ota, OTA_RESULT);
+}
+
+/* Issue the order and answer with its batch. The row comes last, when nothing else can fail; the batch leaves only
+ * after the commit that makes the row durable, and does not leave at all when the row is refused. */
+static enum scrip_status issue_topup(struct ota *ota)
+{
+    struct scrip_ledger_issue wanted;
+    if (ota->replay) {
+        ota->context->server->counters.repeated++;
+        ota->context->response->made_durable |= SCRIP_DURABLE_ISSUED;
+        return answer_topup(ota, &ota->issue);
+    }
+    if (ota->order.state == SCRIP_STATE_ISSUED) { /* to another session: the same request would have been found */
+        return issue_refused(ota, SCRIP_E_STALE);
+    }
+    SCRIP_TRY(fill_issue(ota, &wanted));
+    SCRIP_TRY(answer_topup(ota, &wanted));
+    scrip_ledger_request_sure(ota->context->ledger);
+    const enum scrip_status status = scrip_ledger_issue(ota->context->ledger, &wanted, NULL);
+    if (status != SCRIP_OK) {
+        return issue_refused(ota, status);
+    }
+    ota->context->server->counters.issued++;
+    ota->context->response->made_durable |= SCRIP_DURABLE_ISSUED;
+    return SCRIP_OK;
 }
 
 enum scrip_status ota_next(struct ota *ota)
@@ -427,6 +440,7 @@ enum scrip_status take_result(struct ota *ota, enum scrip_status taken)
     SCRIP_TRY(note_version(ota));
     topup_of_issue(&issue, &topup);
     SCRIP_TRY(evidence_of_batch(ota, &topup, taken, &evidence));
+    scrip_ledger_request_sure(ota->context->ledger); /* evidence of a batch is refused at once, or taken */
     const enum scrip_status status = ota_settle(ota, &evidence, &settlement);
     if (is_older_image(&settlement, &evidence, &issue)) {
         settlement.event = SCRIP_EVENT_ROLLBACK;
