@@ -4,6 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The server itself must not be what goes wrong: 503 is for a disk that fails, and ours stops as a whole. */
+static void check_response(struct world *world)
+{
+    if (world->response.status == 500 || world->response.status == 503) {
+        world_fail(world, "the server says %d: %.*s", world->response.status, (int)world->response.body_len,
+                   (const char *)world->response.body);
+    }
+}
+
 int world_deliver(struct world *world, const struct kept_request *kept)
 {
     char bearer[SCRIP_PHONE_TOKEN_MAX + 8U];
@@ -29,10 +38,7 @@ int world_deliver(struct world *world, const struct kept_request *kept)
     }
     world_note(world, "POST %.40s (%zu bytes): %d %.*s", kept->uri, request.body.len, world->response.status,
                world->response.status >= 400 ? (int)world->response.body_len : 0, (const char *)world->response.body);
-    if (world->response.status == 500) {
-        world_fail(world, "the server says 500: %.*s", (int)world->response.body_len,
-                   (const char *)world->response.body);
-    }
+    check_response(world);
     return world->response.status;
 }
 
@@ -49,6 +55,7 @@ int world_api(struct world *world, const char *method, const char *path, const c
         world_restart(world);
         return 0;
     }
+    check_response(world);
     return world->response.status;
 }
 
