@@ -23,7 +23,8 @@ size_t rows_transitions(const struct rows *rows);
 size_t rows_count(const struct rows *rows);
 
 /** Write the rows again into a fresh copy of the database at `path` (WAL, synchronous=FULL), `batch` transitions to a
- *  commit (the mean, if not whole), going on for about `seconds`.
+ *  commit (the mean, if not whole), going on for about `seconds`. A process of its own does it, with SQLite as it is
+ *  unless somebody sets it up.
  *  @return transitions a second */
 double rows_replay(const struct rows *rows, const char *path, double batch, double seconds);
 
