@@ -146,6 +146,13 @@ class Scene:
         self.terminal.expect("^ready: type help")
         return self.terminal
 
+    def given(self, card):
+        """A card before the reader, and a terminal that knows all keys."""
+        self.present(card)
+        terminal = self.start()
+        self.provision()
+        return terminal
+
     def swap(self, card):
         """Another card before the chip. The line to the chip is a new one then, so the terminal is started anew."""
         self.put_away()

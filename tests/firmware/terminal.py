@@ -17,34 +17,26 @@ def spends(terminal, purse):
 
 
 def a_desfire_card_is_made_credited_and_spent(scene):
-    scene.present(scene.blank("an12113"))
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(scene.blank("an12113"))
     spends(terminal, "an12113")
     terminal.stop()
 
 
 def a_classic_card_is_made_credited_and_spent(scene):
-    scene.present(scene.blank("classic", "DEADBEEF"))
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(scene.blank("classic", "DEADBEEF"))
     spends(terminal, "classic")
     terminal.stop()
 
 
 def a_bcd_wallet_is_made_credited_and_spent(scene):
-    scene.present(scene.blank("bcd", "DEADBEEF"))
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(scene.blank("bcd", "DEADBEEF"))
     terminal.ask("purse bcd", "^purse bcd")
     spends(terminal, "bcd")
     terminal.stop()
 
 
 def a_hardened_bcd_wallet_opens_to_the_key_of_native_purses_and_is_none(scene):
-    scene.present(scene.blank("bcd", "DEADBEEF"))
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(scene.blank("bcd", "DEADBEEF"))
     terminal.ask("purse bcd+hardened", "^purse bcd.hardened")
     spends(terminal, "bcd.hardened")
     terminal.ask("purse classic", "^purse classic")
@@ -59,12 +51,10 @@ def a_hardened_bcd_wallet_opens_to_the_key_of_native_purses_and_is_none(scene):
 
 
 def a_one_time_wallet_is_made_and_spent_but_not_credited(scene):
-    scene.present(scene.blank("otp", "0BADCAFE"))
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(scene.blank("otp", "0BADCAFE"))
     terminal.ask("purse otp+unit=50+units=200", "^purse otp")
     terminal.ask("init", "^initialised")
-    before = scene.terminal.ask("balance", "balance, on the card: ([0-9.,]+)").group(1)
+    before = terminal.ask("balance", "balance, on the card: ([0-9.,]+)").group(1)
     terminal.ask("price 0,50", "^price 0,50")
     terminal.ask("pay", "^paid 0,50 €")
     assert terminal.ask("balance", "balance, on the card: ([0-9.,]+)").group(1) != before
@@ -76,9 +66,7 @@ def cards_of_all_families_pay_in_one_terminal(scene):
     """It recognises each, whatever it is set to, and takes the fare when the card comes."""
     cards = {"an12113": scene.blank("an12113"), "classic": scene.blank("classic", "01020304"),
              "bcd": scene.blank("bcd", "05060708")}
-    scene.present(cards["an12113"])
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(cards["an12113"])
     terminal.ask("price 1,00", "^price")
     for purse, card in cards.items():
         terminal = scene.swap(card)
@@ -94,9 +82,7 @@ def cards_of_all_families_pay_in_one_terminal(scene):
 def the_other_chip_does_the_same(scene):
     scene.chip = "mfrc522"
     scene.image = scene.image.replace("pn532", "mfrc522")
-    scene.present(scene.blank("an12113"))
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(scene.blank("an12113"))
     spends(terminal, "an12113")
     terminal = scene.swap(scene.blank("classic", "DEADBEEF"))
     terminal.expect("^declined")
@@ -106,9 +92,7 @@ def the_other_chip_does_the_same(scene):
 
 
 def what_it_was_told_and_its_journal_outlive_the_power(scene):
-    scene.present(scene.blank("classic", "DEADBEEF"))
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(scene.blank("classic", "DEADBEEF"))
     terminal.ask("id 00000042", "^id stored")
     terminal.ask("price 1,25", "^price")
     terminal.ask("init 5,00", "initialised")
@@ -126,9 +110,7 @@ def what_it_was_told_and_its_journal_outlive_the_power(scene):
 
 def a_card_with_the_key_before_the_last_pays(scene):
     """New keys reach cards one by one; a terminal takes both, until it is told to forget the older one."""
-    scene.present(scene.blank("an12113"))
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(scene.blank("an12113"))
     terminal.ask("init 10,00", "initialised")
     terminal.ask(f"key pay {'C1' * 16}", "key pay stored")
     terminal.ask("pay", "^paid 2,50 €, on the card: 7,50")
@@ -143,9 +125,7 @@ def a_card_with_the_key_before_the_last_pays(scene):
 
 
 def a_terminal_with_the_pay_key_alone_can_only_take(scene):
-    scene.present(scene.blank("an12113"))
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(scene.blank("an12113"))
     terminal.ask("init 10,00", "initialised")
     terminal.stop()
     os.remove(scene.flash)
@@ -162,9 +142,7 @@ def a_torn_card_is_mended_before_it_pays(scene):
     """Blocks 4 and 5 are the two copies of both purses in sector 1."""
     for purse in ("classic", "bcd"):
         card = scene.blank(purse, "DEADBEEF")
-        scene.present(card)
-        terminal = scene.start()
-        scene.provision()
+        terminal = scene.given(card)
         terminal.ask(f"purse {purse}", "^purse")
         terminal.ask("init 10,00", "initialised")
         scene.put_away()
@@ -188,9 +166,7 @@ def bad_words_change_nothing(scene):
 
 
 def a_reader_that_falls_silent_is_told_once_and_found_again(scene):
-    scene.present(scene.blank("classic", "DEADBEEF"))
-    terminal = scene.start()
-    scene.provision()
+    terminal = scene.given(scene.blank("classic", "DEADBEEF"))
     terminal.ask("init 5,00", "initialised")
     scene.reader.process.send_signal(signal.SIGSTOP)
     terminal.expect("^error: reader: ")
