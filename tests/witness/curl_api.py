@@ -9,17 +9,14 @@ import sys
 import tempfile
 import time
 
+from witness import check
+
 SCRIP = os.path.abspath(sys.argv[1])
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = tempfile.mkdtemp(prefix="scrip-curl.")
 PROTOCOL = "X-Admin-Protocol: scrip-remote-admin/1.0"
 ANSWER = "Content-Type: application/vnd.etsi.scp.response-data;version=1.0"
 os.environ.update(SCRIP_PASSPHRASE="witness", SCRIP_PROFILES=os.path.join(HERE, "../../profiles"))
-
-
-def check(held, what):
-    if not held:
-        raise SystemExit("FAILED: " + what)
 
 
 def at(name):

@@ -5,25 +5,13 @@ import os
 import socket
 import struct
 import subprocess
-import sys
 import threading
-import time
+
+from witness import check, until
 
 SCRIP, WORK, PORT = os.environ["SCRIP"], os.environ["WORK"], int(os.environ["VPCD_PORT"])
 KEYS = os.path.join(WORK, "issuer.keys")
 VALUE_OPERATIONS = {0xD7, 0xB1, 0xC2, 0xF0, 0xD4, 0xD8}
-
-
-def check(held, what):
-    if not held:
-        sys.exit("FAILED: " + what)
-
-
-def until(what, held):
-    end = time.time() + 10
-    while not held():
-        check(time.time() < end, "in time: " + what)
-        time.sleep(0.05)
 
 
 def scrip(*words):

@@ -2,7 +2,6 @@
 messaging written here from the data sheets' words. It must understand the card, and the card it."""
 import os
 import subprocess
-import sys
 import time
 import zlib
 
@@ -11,17 +10,13 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from smartcard.CardMonitoring import CardMonitor, CardObserver
 from smartcard.scard import SCARD_RESET_CARD, SCARD_UNPOWER_CARD
 from smartcard.System import readers
+from witness import check, until
 
 SCRIP, WORK, PORT = os.environ["SCRIP"], os.environ["WORK"], os.environ["VPCD_PORT"]
 ZERO = bytes(16)
 KEY = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
 APP = bytes.fromhex("5310F5")
 TEXT = b"read under a MAC that python computed"
-
-
-def check(held, what):
-    if not held:
-        sys.exit("FAILED: " + what)
 
 
 def aes(key, iv, data, encrypt):
@@ -132,13 +127,6 @@ class Watcher(CardObserver):
     def update(self, observable, changes):
         self.inserted += len(changes[0])
         self.removed += len(changes[1])
-
-
-def until(what, condition):
-    end = time.time() + 10
-    while not condition():
-        check(time.time() < end, "waited in vain for " + what)
-        time.sleep(0.02)
 
 
 def present():

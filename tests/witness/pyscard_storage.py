@@ -2,30 +2,17 @@
 what must be forgotten when a program resets the card, lets it go, or the card is taken away."""
 import os
 import subprocess
-import sys
-import time
 
 from smartcard.CardConnection import CardConnection
 from smartcard.Exceptions import CardConnectionException, NoCardException
 from smartcard.scard import SCARD_LEAVE_CARD, SCARD_RESET_CARD, SCARD_UNPOWER_CARD
 from smartcard.System import readers
+from witness import check, until
 
 SCRIP, WORK, PORT = os.environ["SCRIP"], os.environ["WORK"], os.environ["VPCD_PORT"]
 CARD = os.path.join(WORK, "classic.card")
 FACTORY, OWN = b"\xFF" * 6, bytes.fromhex("7E57C0DE0001")
 OK, FAILED, LOCKED = 0x9000, 0x6300, 0x6982
-
-
-def check(held, what):
-    if not held:
-        sys.exit("FAILED: " + what)
-
-
-def until(what, held):
-    end = time.time() + 10
-    while not held():
-        check(time.time() < end, "in time: " + what)
-        time.sleep(0.05)
 
 
 class Reader:
