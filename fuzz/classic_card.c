@@ -229,17 +229,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct table t;
     struct scrip_bytes left = scrip_bytes(data, size);
-    struct scrip_bytes head;
+    struct scrip_bytes bytes;
+    uint8_t what;
 
-    if (scrip_bytes_take(&left, 1, &head) != SCRIP_OK) {
-        return 0;
-    }
-    lay(&t, head.at[0]);
+    lay(&t, next_u8(&left));
     select_card(&t);
-    while (scrip_bytes_take(&left, 2, &head) == SCRIP_OK) {
-        const struct scrip_bytes bytes = scrip_bytes_head(left, head.at[1]);
-        left = scrip_bytes_from(left, bytes.len);
-        take_step(&t, head.at[0], bytes);
+    while (next_step(&left, &what, &bytes)) {
+        take_step(&t, what, bytes);
     }
     wake(&t);
     select_card(&t);

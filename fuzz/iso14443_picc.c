@@ -175,43 +175,45 @@ static void all_are_found(struct table *t)
     must(scrip_pcd_find(&t->radio, false, &nobody) == SCRIP_E_NO_CARD);
 }
 
+static void take_step(struct table *t, uint8_t what, struct scrip_bytes bytes)
+{
+    switch (what & 7) {
+    case 0:
+    case 1:
+        send_raw(t, bytes);
+        break;
+    case 2:
+    case 3:
+        send_sound(t, bytes);
+        break;
+    case 4:
+        select_card(t);
+        break;
+    case 5:
+        scrip_frame_short(&t->tx, what >> 3);
+        exchange(t);
+        break;
+    case 6:
+        converse(t, bytes);
+        break;
+    default:
+        power_cycle(t);
+        break;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct table table;
     struct scrip_bytes rest = scrip_bytes(data, size);
-    struct scrip_bytes step;
     struct scrip_bytes bytes;
+    uint8_t what;
 
-    set_up(&table, size > 0 ? data[0] : 0);
-    rest = scrip_bytes_from(rest, 1);
-    while (scrip_bytes_take(&rest, 2, &step) == SCRIP_OK) {
-        const size_t len = step.at[1] < rest.len ? step.at[1] : rest.len;
-        (void)scrip_bytes_take(&rest, len, &bytes);
-        switch (step.at[0] & 7) {
-        case 0:
-        case 1:
-            send_raw(&table, bytes);
-            break;
-        case 2:
-        case 3:
-            send_sound(&table, bytes);
-            break;
-        case 4:
-            select_card(&table);
-            break;
-        case 5:
-            scrip_frame_short(&table.tx, step.at[0] >> 3);
-            exchange(&table);
-            break;
-        case 6:
-            converse(&table, bytes);
-            break;
-        default:
-            power_cycle(&table);
-            break;
-        }
+    set_up(&table, next_u8(&rest));
+    while (next_step(&rest, &what, &bytes)) {
+        take_step(&table, what, bytes);
     }
     all_are_found(&table);
     return 0;

@@ -101,7 +101,7 @@ static void log_in(struct table *t)
     put(t, CIU_COMMAND, CIU_MF_AUTHENT);
 }
 
-static void step(struct table *t, uint8_t what, const uint8_t *at, size_t len)
+static void take_step(struct table *t, uint8_t what, struct scrip_bytes bytes)
 {
     uint8_t miso[256];
     switch (what % 8) {
@@ -115,15 +115,15 @@ static void step(struct table *t, uint8_t what, const uint8_t *at, size_t len)
         scrip_mfrc522_model_quiet(&t->chip);
         break;
     case 3:
-        for (size_t i = 0; i < len; i++) {
-            must(scrip_mfrc522_model_uart(&t->chip, at[i]) < 256);
+        for (size_t i = 0; i < bytes.len; i++) {
+            must(scrip_mfrc522_model_uart(&t->chip, bytes.at[i]) < 256);
         }
         break;
     case 4:
-        (void)transceive(t, at, len, what >> 3 & 7);
+        (void)transceive(t, bytes.at, bytes.len, what >> 3 & 7);
         break;
     default:
-        scrip_mfrc522_model_spi(&t->chip, at, miso, len);
+        scrip_mfrc522_model_spi(&t->chip, bytes.at, miso, bytes.len);
         break;
     }
     must(t->chip.ciu.fifo_len <= CIU_FIFO);
@@ -134,12 +134,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct table t;
+    struct scrip_bytes left = scrip_bytes(data, size);
+    struct scrip_bytes bytes;
+    uint8_t what;
+
     lay(&t);
-    for (size_t steps = 0; size >= 2 && steps < 400; steps++) {
-        const size_t len = data[1] < size - 2 ? data[1] : size - 2;
-        step(&t, data[0], data + 2, len);
-        data += 2 + len;
-        size -= 2 + len;
+    for (size_t steps = 0; steps < 400 && next_step(&left, &what, &bytes); steps++) {
+        take_step(&t, what, bytes);
     }
     begin(&t);
     scrip_nv_memory_free(&t.memory);

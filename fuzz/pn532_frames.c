@@ -155,12 +155,12 @@ static size_t send_text(struct table *t, const char *bytes, size_t len)
     return send(t, (const uint8_t *)bytes, len);
 }
 
-static void step(struct table *t, uint8_t what, const uint8_t *at, size_t len)
+static void take_step(struct table *t, uint8_t what, struct scrip_bytes bytes)
 {
     struct scrip_buf out = SCRIP_BUF_OF(t->out);
     switch (what % 8) {
     case 0:
-        (void)feed(t, at, len);
+        (void)feed(t, bytes.at, bytes.len);
         break;
     case 1:
         scrip_pn532_hsu_quiet(&t->line);
@@ -176,7 +176,7 @@ static void step(struct table *t, uint8_t what, const uint8_t *at, size_t len)
         (void)scrip_field_add(&t->field, &t->classic.picc);
         break;
     default:
-        (void)send(t, at, len);
+        (void)send(t, bytes.at, bytes.len);
         break;
     }
 }
@@ -201,12 +201,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct table t;
+    struct scrip_bytes left = scrip_bytes(data, size);
+    struct scrip_bytes bytes;
+    uint8_t what;
+
     lay(&t);
-    for (size_t steps = 0; size >= 2 && steps < 200; steps++) {
-        const size_t len = data[1] < size - 2 ? data[1] : size - 2;
-        step(&t, data[0], data + 2, len);
-        data += 2 + len;
-        size -= 2 + len;
+    for (size_t steps = 0; steps < 200 && next_step(&left, &what, &bytes); steps++) {
+        take_step(&t, what, bytes);
     }
     recover(&t);
     scrip_nv_memory_free(&t.memory);

@@ -27,4 +27,17 @@ static inline struct scrip_bytes next_bytes(struct scrip_bytes *input, size_t le
     return head;
 }
 
+/** The next step of a target that does one after the other: a byte that says what, a byte of length, and that many
+ *  bytes, or as many as there are. @return whether there was one */
+static inline bool next_step(struct scrip_bytes *input, uint8_t *what, struct scrip_bytes *bytes)
+{
+    struct scrip_bytes head;
+    if (scrip_bytes_take(input, 2, &head) != SCRIP_OK) {
+        return false;
+    }
+    *what = head.at[0];
+    *bytes = next_bytes(input, head.at[1]);
+    return true;
+}
+
 #endif
