@@ -21,6 +21,11 @@ struct bench_figure {
     double ours[BENCH_ROUNDS_MAX];
     double yard[BENCH_ROUNDS_MAX];
     double divisor; /**< ratio = ours / (yard * divisor); 0 is taken as 1 */
+    /** What would be left of the ratio if our own part took no time, round by round, and what is left then; NULL: no
+     *  such limit was measured. A demand beyond the limit cannot be met on this machine. */
+    const char *limited_by;
+    size_t limits;
+    double limit[BENCH_ROUNDS_MAX];
 };
 
 /** What all measurements share. */
@@ -38,6 +43,9 @@ double bench_now(void);
 /** Keep a round's pair. */
 void bench_figure_add(struct bench_figure *figure, double ours, double yard);
 
+/** Keep a round's limit of the ratio. */
+void bench_figure_limit(struct bench_figure *figure, double limit);
+
 /** Median of `n` numbers; `values` is not changed. */
 double bench_median(const double *values, size_t n);
 
@@ -53,7 +61,7 @@ void bench_sort(double *values, size_t n);
 /** Median of the ratios of the rounds. */
 double bench_figure_ratio(const struct bench_figure *figure);
 
-/** Print figures as a table or as JSON lines. @return how many miss their demand */
+/** Print figures as a table or as JSON lines. @return how many miss a demand that is within their limit */
 size_t bench_report(const struct bench_options *options, const struct bench_figure *const *figures, size_t count);
 
 /** Print one line of a simple table (no yardstick): name, value, unit. */

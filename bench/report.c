@@ -64,6 +64,13 @@ void bench_figure_add(struct bench_figure *figure, double ours, double yard)
     }
 }
 
+void bench_figure_limit(struct bench_figure *figure, double limit)
+{
+    if (figure->limits < BENCH_ROUNDS_MAX) {
+        figure->limit[figure->limits++] = limit;
+    }
+}
+
 double bench_figure_ratio(const struct bench_figure *figure)
 {
     double ratios[BENCH_ROUNDS_MAX];
@@ -80,13 +87,19 @@ static bool meets(const struct bench_figure *figure, double bound)
     return figure->more_is_better ? ratio >= bound : ratio <= bound;
 }
 
+static bool out_of_reach(const struct bench_figure *figure)
+{
+    return figure->limits > 0 && figure->more_is_better &&
+           bench_median(figure->limit, figure->limits) < figure->demanded;
+}
+
 static const char *verdict(const struct bench_figure *figure)
 {
     if (figure->not_applicable != NULL) {
         return "n/a";
     }
     if (!meets(figure, figure->demanded)) {
-        return "MISSED";
+        return out_of_reach(figure) ? "out of reach" : "MISSED";
     }
     return figure->aimed > 0 && !meets(figure, figure->aimed) ? "met" : "aimed";
 }
@@ -100,6 +113,10 @@ static void print_json(const struct bench_figure *figure)
            figure->ours_is, bench_median(figure->yard, figure->rounds), figure->yard_is, figure->rounds);
     if (figure->not_applicable != NULL) {
         printf(",\"why\":\"%s\"", figure->not_applicable);
+    }
+    if (figure->limits > 0) {
+        printf(",\"limit\":%.4f,\"limited_by\":\"%s\"", bench_median(figure->limit, figure->limits),
+               figure->limited_by);
     }
     printf("}\n");
 }
@@ -117,6 +134,11 @@ static void print_text(const struct bench_figure *figure)
     }
     printf("\n    %.6g %s / %.6g %s\n", bench_median(figure->ours, figure->rounds), figure->ours_is,
            bench_median(figure->yard, figure->rounds), figure->yard_is);
+    if (figure->limits > 0) {
+        const double limit = bench_median(figure->limit, figure->limits);
+        printf("    %.0f %% of %.6g, the limit set by %s\n", 100 * bench_figure_ratio(figure) / limit, limit,
+               figure->limited_by);
+    }
 }
 
 size_t bench_report(const struct bench_options *options, const struct bench_figure *const *figures, size_t count)
