@@ -1,9 +1,8 @@
 /* The reader in software: finds cards of all kinds, whatever frame is lost; speaks part 4, MIFARE Classic, and raw. */
 #include "bench.h"
+#include "fresh_classic.h"
 #include "tag.h"
-#include <scrip/classic_card.h>
 #include <scrip/coupler_field.h>
-#include <scrip/posix.h>
 
 #define ATS "067577810280"
 
@@ -239,28 +238,13 @@ static void any_frame_may_be_lost(void **state)
 
 /* ---- MIFARE Classic ---- */
 
-struct classic {
-    struct scrip_nv_memory memory;
-    struct scrip_nv nv;
-    struct scrip_random_seeded seeded;
-    struct scrip_random random;
-    struct scrip_classic_host host;
-    struct scrip_classic_card card;
-};
-
-static void given_classic(struct classic *k, struct reader *r, const char *uid)
+/* A reader that has found a card from the factory. */
+static void given_classic(struct reader *r, struct classic *classic, const char *uid)
 {
-    struct scrip_classic_identity identity = {0};
-    static const struct scrip_classic_options options = {.profile = SCRIP_CLASSIC_HARDENED};
-    identity.uid_len = (uint8_t)from_hex(uid, identity.uid, sizeof identity.uid);
-    assert_ok(scrip_nv_memory_init(&k->memory, scrip_classic_card_pages(false)));
-    k->nv = scrip_nv_memory(&k->memory);
-    assert_ok(scrip_classic_card_make(&k->nv, &identity));
-    scrip_random_seeded_init(&k->seeded, 6);
-    k->random = scrip_random_seeded(&k->seeded);
-    k->host = (struct scrip_classic_host){.nv = &k->nv, .random = &k->random};
-    scrip_classic_card_init(&k->card, &k->host, &options);
-    assert_ok(scrip_field_add(&r->field, &k->card.picc));
+    given_reader(r);
+    classic_init(classic, uid, false);
+    assert_ok(scrip_field_add(&r->field, &classic->card.picc));
+    assert_ok(finds(r));
 }
 
 static void a_classic_card_is_read_and_written(void **state)
@@ -270,11 +254,9 @@ static void a_classic_card_is_read_and_written(void **state)
     } cards[] = {{"9C599B32", "6004FFFFFFFFFFFF9C599B32"}, {"04A1B2C3D4E5F6", "6004FFFFFFFFFFFFC3D4E5F6"}};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct classic k;
+        struct classic classic;
         struct reader r;
-        given_reader(&r);
-        given_classic(&k, &r, cards[i].uid);
-        assert_ok(finds(&r));
+        given_classic(&r, &classic, cards[i].uid);
         assert_status(mifare(&r, "3004"), SCRIP_E_CARD); /* not without a key */
         assert_ok(r.c->ops->again(r.c));
         assert_ok(mifare(&r, cards[i].key));
@@ -289,18 +271,16 @@ static void a_classic_card_is_read_and_written(void **state)
         assert_ok(r.c->ops->again(r.c));
         assert_status(mifare(&r, "FF04"), SCRIP_E_ARGUMENT);
         assert_status(apdu(&r, "0300AA"), SCRIP_E_STATE);
-        scrip_nv_memory_free(&k.memory);
+        classic_free(&classic);
     }
 }
 
 static void a_whole_card_is_read_in_the_time_of_its_frames(void **state)
 {
-    struct classic k;
+    struct classic classic;
     struct reader r;
     (void)state;
-    given_reader(&r);
-    given_classic(&k, &r, "9C599B32");
-    assert_ok(finds(&r));
+    given_classic(&r, &classic, "9C599B32");
     const uint64_t before = scrip_field_now_fc(&r.field);
     for (unsigned sector = 0; sector < 16; sector++) {
         uint8_t auth[12] = {0x60, (uint8_t)(4 * sector), 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x9C, 0x59, 0x9B, 0x32};
@@ -316,7 +296,7 @@ static void a_whole_card_is_read_in_the_time_of_its_frames(void **state)
     const uint64_t us = (scrip_field_now_fc(&r.field) - before) * 100 / 1356;
     print_message("a 1K card in %llu us of the field, %u exchanges\n", (unsigned long long)us, r.field.times.frames);
     assert_int_equal(r.field.times.frames - 3, 16 * (2 + 4));
-    scrip_nv_memory_free(&k.memory);
+    classic_free(&classic);
 }
 
 /* ---- raw ---- */
@@ -384,17 +364,15 @@ static void bits_may_be_given_with_their_parity(void **state)
 static void an_ack_is_handed_over(void **state)
 {
     const struct scrip_coupler_raw crc = {.parity = true, .crc_out = true, .crc_in = true, .timeout_us = 5000};
-    struct classic k;
+    struct classic classic;
     struct reader r;
     (void)state;
-    given_reader(&r);
-    given_classic(&k, &r, "9C599B32");
-    assert_ok(finds(&r));
+    given_classic(&r, &classic, "9C599B32");
     assert_ok(raw(&r, &crc, "3000")); /* refused: not authenticated */
     assert_int_equal(r.got.len, 1);
     assert_int_equal(r.last_bits, 4);
     assert_int_equal(r.memory[0] & 0x0A, 0);
-    scrip_nv_memory_free(&k.memory);
+    classic_free(&classic);
 }
 
 /* What is heard is only handed over when it is sound, and fits. */

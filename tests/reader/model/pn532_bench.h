@@ -106,4 +106,30 @@ static inline void bench_open(struct bench *b)
     bench_ask(b, "32 05 00 01 02", "33");
 }
 
+/* A chip that was opened, with one card before it. */
+static inline void given_card(struct bench *b, struct scrip_picc *card)
+{
+    bench_begin(b);
+    bench_lay(b, card);
+    bench_open(b);
+}
+
+static inline void given_echo(struct bench *b, struct echo *echo)
+{
+    echo_init(echo, "04A1B2C3D4E580");
+    given_card(b, &echo->card.picc);
+}
+
+static inline void given_tag(struct bench *b, struct tag *tag, uint8_t sak)
+{
+    tag_init(tag, "DEADBEEF", sak);
+    given_card(b, &tag->picc);
+}
+
+static inline void given_classic(struct bench *b, struct classic *classic)
+{
+    classic_init(classic, "DEADBEEF", false);
+    given_card(b, &classic->card.picc);
+}
+
 #endif

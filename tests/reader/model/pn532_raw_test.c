@@ -81,10 +81,7 @@ static enum scrip_status thru_exchange(void *ctx, const struct scrip_frame *tx, 
 static void thru_begin(struct thru *t, struct classic *classic)
 {
     memset(t, 0, sizeof *t);
-    bench_begin(&t->b);
-    classic_init(classic, "DEADBEEF", false);
-    bench_lay(&t->b, &classic->card.picc);
-    bench_open(&t->b);
+    given_classic(&t->b, classic);
     bench_ask(&t->b, "4A 01 00", "4B 01 01 00 04 08 04 DE AD BE EF");
     bench_ask(&t->b, "08 63 02 00 63 03 00 63 0D 10", "09"); /* CRC and parity off */
     t->radio = (struct scrip_radio){.ctx = t, .exchange = thru_exchange, .frame_max = SCRIP_FRAME_MAX};

@@ -65,10 +65,7 @@ static void a_card_is_listed_with_its_target_data(void **state)
     static struct echo echo;
     struct tag tag;
     (void)state;
-    bench_begin(&b);
-    tag_init(&tag, "DEADBEEF", 0x08);
-    bench_lay(&b, &tag.picc);
-    bench_open(&b);
+    given_tag(&b, &tag, 0x08);
     bench_ask(&b, "4A 01 00", "4B 01 01 00 04 08 04 DE AD BE EF");
     bench_ask(&b, "04", "05 00 01 01 01 00 00 00 00");
     scrip_field_remove(&b.field, &tag.picc);
@@ -90,10 +87,7 @@ static void technologies_that_no_card_of_ours_speaks_find_nothing(void **state)
     static struct bench b;
     struct tag tag;
     (void)state;
-    bench_begin(&b);
-    tag_init(&tag, "DEADBEEF", 0x08);
-    bench_lay(&b, &tag.picc);
-    bench_open(&b);
+    given_tag(&b, &tag, 0x08);
     for (size_t i = 0; i < 4; i++) {
         bench_ask(&b, types[i], "4B 00");
     }
@@ -178,10 +172,7 @@ static void a_target_that_was_deselected_is_woken_by_the_next_exchange(void **st
     static struct bench b;
     static struct echo echo;
     (void)state;
-    bench_begin(&b);
-    echo_init(&echo, "04A1B2C3D4E580");
-    bench_lay(&b, &echo.card.picc);
-    bench_open(&b);
+    given_echo(&b, &echo);
     assert_ok(bench_try(&b, "4A 01 00"));
     bench_ask(&b, "44 01", "45 00");
     assert_int_equal(echo.card.a.state, SCRIP_PICC_HALT);
@@ -252,10 +243,7 @@ static void commands_and_responses_go_in_blocks_whatever_their_length(void **sta
     static struct bench b;
     static struct echo echo;
     (void)state;
-    bench_begin(&b);
-    echo_init(&echo, "04A1B2C3D4E580");
-    bench_lay(&b, &echo.card.picc);
-    bench_open(&b);
+    given_echo(&b, &echo);
     assert_ok(bench_try(&b, "4A 01 00"));
     for (size_t len = 1; len <= 260; len++) {
         uint8_t command[2 + 260] = {0x40, 0x01};
@@ -278,10 +266,7 @@ static void long_ones_are_passed_in_pieces_both_ways(void **state)
     uint8_t whole[1002];
     size_t got = 0;
     (void)state;
-    bench_begin(&b);
-    echo_init(&echo, "04A1B2C3D4E580");
-    bench_lay(&b, &echo.card.picc);
-    bench_open(&b);
+    given_echo(&b, &echo);
     assert_ok(bench_try(&b, "4A 01 00"));
     bench_ask(&b, "40 41 00 F0", "41 00"); /* more follows */
     bench_ask(&b, "40 41 00 00 00", "41 00");
@@ -310,11 +295,8 @@ static void a_card_that_thinks_is_waited_for(void **state)
     static struct bench b;
     static struct echo echo;
     (void)state;
-    bench_begin(&b);
-    echo_init(&echo, "04A1B2C3D4E580");
+    given_echo(&b, &echo);
     echo.busy_us = 900000; /* its waiting time is 77 ms: S(WTX) */
-    bench_lay(&b, &echo.card.picc);
-    bench_open(&b);
     assert_ok(bench_try(&b, "4A 01 00"));
     bench_ask(&b, "40 01 00 B0", "41 00 00 B0 90 00");
 }
@@ -324,10 +306,7 @@ static void presence_is_asked_of_the_card(void **state)
     static struct bench b;
     static struct echo echo;
     (void)state;
-    bench_begin(&b);
-    echo_init(&echo, "04A1B2C3D4E580");
-    bench_lay(&b, &echo.card.picc);
-    bench_open(&b);
+    given_echo(&b, &echo);
     bench_ask(&b, "00 06", "01 27");
     assert_ok(bench_try(&b, "4A 01 00"));
     bench_ask(&b, "00 06", "01 00");
@@ -344,10 +323,7 @@ static void rates_change_directly_after_the_activation_only(void **state)
     static struct bench b;
     static struct echo echo;
     (void)state;
-    bench_begin(&b);
-    echo_init(&echo, "04A1B2C3D4E580");
-    bench_lay(&b, &echo.card.picc);
-    bench_open(&b);
+    given_echo(&b, &echo);
     bench_ask(&b, "4E 01 02 02", "4F 27");
     assert_ok(bench_try(&b, "4A 01 00"));
     bench_ask(&b, "4E 01 03 00", "4F 10");
@@ -370,10 +346,7 @@ static void a_classic_is_read_written_and_counted(void **state)
     static struct bench b;
     static struct classic classic;
     (void)state;
-    bench_begin(&b);
-    classic_init(&classic, "DEADBEEF", false);
-    bench_lay(&b, &classic.card.picc);
-    bench_open(&b);
+    given_classic(&b, &classic);
     bench_ask(&b, "4A 01 00", "4B 01 01 00 04 08 04 DE AD BE EF");
     bench_ask(&b, "40 01 60 05 FF FF FF FF FF FF DE AD BE EF", "41 00");
     bench_ask(&b, "40 01 A0 05 64 00 00 00 9B FF FF FF 64 00 00 00 05 FA 05 FA", "41 00");
@@ -407,10 +380,7 @@ static void a_refusal_has_its_status_and_the_card_must_be_listed_again(void **st
     static struct bench b;
     static struct classic classic;
     (void)state;
-    bench_begin(&b);
-    classic_init(&classic, "DEADBEEF", false);
-    bench_lay(&b, &classic.card.picc);
-    bench_open(&b);
+    given_classic(&b, &classic);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_ok(bench_try(&b, "4A 01 00"));
         bench_ask(&b, "40 01 60 04 FF FF FF FF FF FF DE AD BE EF", "41 00");
@@ -428,10 +398,7 @@ static void what_is_no_command_of_classic_goes_out_as_a_frame(void **state)
     static struct bench b;
     struct tag tag;
     (void)state;
-    bench_begin(&b);
-    tag_init(&tag, "DEADBEEF", 0x00);
-    bench_lay(&b, &tag.picc);
-    bench_open(&b);
+    given_tag(&b, &tag, 0x00);
     assert_ok(bench_try(&b, "4A 01 00"));
     bench_ask(&b, "40 01 30 04", "41 00 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 10 11 12 13");
     bench_ask(&b, "40 01 A2 04 01 02 03 04", "41 13"); /* the tag refuses what it does not know */
@@ -442,10 +409,7 @@ static void raw_frames_go_as_the_registers_say(void **state)
     static struct bench b;
     struct tag tag;
     (void)state;
-    bench_begin(&b);
-    tag_init(&tag, "DEADBEEF", 0x08);
-    bench_lay(&b, &tag.picc);
-    bench_open(&b);
+    given_tag(&b, &tag, 0x08);
     bench_ask(&b, "08 63 02 00 63 03 00 63 3D 07", "09");
     bench_ask(&b, "42 26", "43 00 04 00");
     bench_ask(&b, "08 63 3D 00", "09");
@@ -526,11 +490,8 @@ static void a_card_that_is_torn_is_silent_until_the_field_returns(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct scrip_nv_tearing tearing;
-        bench_begin(&b);
-        classic_init(&classic, "DEADBEEF", false);
+        given_classic(&b, &classic);
         classic.nv = scrip_nv_tearing(&tearing, classic.nv, 1);
-        bench_lay(&b, &classic.card.picc);
-        bench_open(&b);
         assert_ok(bench_try(&b, "4A 01 00"));
         bench_ask(&b, LOGIN, "41 00");
         bench_ask(&b, "40 01 A0 05 " VALUE, "41 00");
@@ -560,12 +521,9 @@ static void no_key_stays_in_the_chip(void **state)
     const uint8_t *at = (const uint8_t *)&b.chip;
     uint8_t trailer[16] = {0, 0, 0, 0, 0, 0, 0xFF, 0x07, 0x80, 0x69, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
     (void)state;
-    bench_begin(&b);
-    classic_init(&classic, "DEADBEEF", false);
+    given_classic(&b, &classic);
     memcpy(trailer, key, sizeof key);
     assert_ok(scrip_classic_card_poke(&classic.nv, 7, trailer));
-    bench_lay(&b, &classic.card.picc);
-    bench_open(&b);
     assert_ok(bench_try(&b, "4A 01 00"));
     bench_ask(&b, "40 01 60 04 A5 5A 11 22 33 44 DE AD BE EF", "41 00");
     for (size_t i = 0; i + sizeof key <= sizeof b.chip; i++) {
@@ -579,10 +537,7 @@ static void a_trailer_that_locks_its_sector_is_passed_on_as_a_chip_does(void **s
     static struct bench b;
     static struct classic classic;
     (void)state;
-    bench_begin(&b);
-    classic_init(&classic, "DEADBEEF", false);
-    bench_lay(&b, &classic.card.picc);
-    bench_open(&b);
+    given_classic(&b, &classic);
     assert_ok(bench_try(&b, "4A 01 00"));
     bench_ask(&b, "40 01 60 04 FF FF FF FF FF FF DE AD BE EF", "41 00");
     bench_ask(&b, "40 01 A0 07 FF FF FF FF FF FF FF 07 81 69 FF FF FF FF FF FF", "41 00");

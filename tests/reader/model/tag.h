@@ -1,11 +1,10 @@
-/* tag.h: cards of ISO/IEC 14443-3 alone, which answer READ with sixteen bytes in the clear; and Classic cards. */
+/* tag.h: cards of ISO/IEC 14443-3 alone, which answer READ with sixteen bytes in the clear. */
 #ifndef SCRIP_TEST_MODEL_TAG_H
 #define SCRIP_TEST_MODEL_TAG_H
 
 #include "check.h"
-#include <scrip/classic_card.h>
+#include "fresh_classic.h"
 #include <scrip/field.h>
-#include <scrip/posix.h>
 
 struct tag {
     struct scrip_picc picc;
@@ -66,35 +65,6 @@ static inline void tag_init(struct tag *tag, const char *uid, uint8_t sak)
     tag->a.uid_len = (uint8_t)from_hex(uid, tag->a.uid, sizeof tag->a.uid);
     tag->a.atqa[0] = tag->a.uid_len == 4 ? 0x04 : tag->a.uid_len == 7 ? 0x44 : 0x84;
     tag->a.sak = sak;
-}
-
-/* A factory-fresh MIFARE Classic in memory. */
-struct classic {
-    struct scrip_nv_memory memory;
-    struct scrip_nv nv;
-    struct scrip_random_seeded seeded;
-    struct scrip_random random;
-    struct scrip_classic_host host;
-    struct scrip_classic_card card;
-};
-
-static inline void classic_init(struct classic *classic, const char *uid, bool is_4k)
-{
-    struct scrip_classic_identity identity = {.is_4k = is_4k};
-    const struct scrip_classic_options options = {.profile = SCRIP_CLASSIC_HARDENED};
-    identity.uid_len = (uint8_t)from_hex(uid, identity.uid, sizeof identity.uid);
-    assert_ok(scrip_nv_memory_init(&classic->memory, scrip_classic_card_pages(is_4k)));
-    classic->nv = scrip_nv_memory(&classic->memory);
-    scrip_random_seeded_init(&classic->seeded, 7);
-    classic->random = scrip_random_seeded(&classic->seeded);
-    assert_ok(scrip_classic_card_make(&classic->nv, &identity));
-    classic->host = (struct scrip_classic_host){.nv = &classic->nv, .random = &classic->random};
-    scrip_classic_card_init(&classic->card, &classic->host, &options);
-}
-
-static inline void classic_free(struct classic *classic)
-{
-    scrip_nv_memory_free(&classic->memory);
 }
 
 #endif
