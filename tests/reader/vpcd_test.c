@@ -61,7 +61,7 @@ static void finish(struct bench *b)
     assert_ptr_equal(result, b);
     close(b->slot);
     close(b->listener);
-    assert_false(b->card.on);
+    assert_false(b->card.fake.on);
     free(b);
 }
 
@@ -88,7 +88,7 @@ static void the_atr_is_told_at_any_time_and_powers_nothing(void **state)
         say(b, "000104");
         assert_hex(hear(b), "3B8180018080");
     }
-    assert_int_equal(b->card.powered, 1); /* the first look, before the card was shown */
+    assert_int_equal(b->card.fake.powered, 1); /* the first look, before the card was shown */
     finish(b);
 }
 
@@ -129,7 +129,7 @@ static void the_reader_answers_for_itself(void **state)
         say(b, table[i].command);
         assert_hex(hear(b), table[i].answer);
     }
-    assert_int_equal(b->card.answered, 0);
+    assert_int_equal(b->card.fake.answered, 0);
     finish(b);
 }
 
@@ -152,7 +152,7 @@ static void the_longest_answer_fits(void **state)
 {
     (void)state;
     struct bench *b = given();
-    b->card.long_answer = 65533;
+    b->card.fake.long_answer = 65533;
     say(b, "000101 0005 90EE000000");
     assert_int_equal(hear(b).len, 65535);
     finish(b);
@@ -162,7 +162,7 @@ static void a_torn_card_is_taken_away_and_put_back(void **state)
 {
     (void)state;
     struct bench *b = given();
-    b->card.dies_at = 1;
+    b->card.fake.dies_at = 1;
     say(b, "000101 0005 9060000000");
     assert_int_equal(recv(b->slot, b->at, 1, 0), 0); /* closed: removed */
     close(b->slot);
