@@ -128,15 +128,21 @@ static void a_desfire_answers_in_blocks_what_it_answers_directly(void **state)
     bench_free(bench);
 }
 
-static void what_is_open_on_a_card_dies_with_the_field(void **state)
+static struct bench *given_a_selected_application(void)
 {
-    (void)state;
     struct bench *bench = bench_new(&EV3);
     tap(bench);
     assert_ok(scrip_pcd_4_begin(&bench->pcd, &bench->radio, &bench->target, 0, SCRIP_RATE_106));
     says(bench, "90CA000005 994401 0F 81 00", "9100");
     says(bench, "905A000003 994401 00", "9100");
     says(bench, "906F000000", "9100");
+    return bench;
+}
+
+static void what_is_open_on_a_card_dies_with_the_field(void **state)
+{
+    (void)state;
+    struct bench *bench = given_a_selected_application();
     tap(bench);
     assert_ok(scrip_pcd_4_begin(&bench->pcd, &bench->radio, &bench->target, 0, SCRIP_RATE_106));
     says(bench, "906A000000", "9944019100");
@@ -146,12 +152,7 @@ static void what_is_open_on_a_card_dies_with_the_field(void **state)
 static void what_is_open_on_a_card_dies_with_deselect(void **state)
 {
     (void)state;
-    struct bench *bench = bench_new(&EV3);
-    tap(bench);
-    assert_ok(scrip_pcd_4_begin(&bench->pcd, &bench->radio, &bench->target, 0, SCRIP_RATE_106));
-    says(bench, "90CA000005 994401 0F 81 00", "9100");
-    says(bench, "905A000003 994401 00", "9100");
-    says(bench, "906F000000", "9100");
+    struct bench *bench = given_a_selected_application();
     assert_ok(scrip_pcd_4_deselect(&bench->pcd));
     assert_ok(scrip_pcd_wake(&bench->radio, &bench->target));
     assert_ok(scrip_pcd_4_begin(&bench->pcd, &bench->radio, &bench->target, 0, SCRIP_RATE_106));
