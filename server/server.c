@@ -55,7 +55,7 @@ enum scrip_status scrip_server_phone_token(struct scrip_server *server, const ch
 
 void server_log(const struct scrip_server *server, const char *event, json_t *members)
 {
-    if (server->config.log.line == NULL) {
+    if (!server_logs(server)) {
         json_decref(members);
         return;
     }
@@ -87,7 +87,7 @@ static void log_request(const struct context *context)
     const struct scrip_request *request = context->request;
     const bool is_session = strncmp(request->path, session, sizeof session - 1) == 0;
     char digest[17];
-    if (context->server->config.log.line == NULL) {
+    if (!server_logs(context->server)) {
         return;
     }
     token_digest(request->path, digest);

@@ -91,7 +91,13 @@ enum scrip_status param_text(const struct context *context, size_t i, char *out,
 /** Real time, whatever the clock of the books says: it measures the disk and how long one waits. */
 int64_t monotonic_us(void);
 
-/** Write a log line. `format` and what follows as json_pack wants an object's members, or NULL. */
+/** Does anybody read the log? */
+static inline bool server_logs(const struct scrip_server *server)
+{
+    return server->config.log.line != NULL;
+}
+
+/** Write a log line. @param members  an object, which is taken over; NULL: none */
 void server_log(const struct scrip_server *server, const char *event, json_t *members);
 
 /* The handlers of a path: fill the response. A status other than SCRIP_OK is turned into a problem by the router. */

@@ -150,6 +150,17 @@ static void count_settlement(struct counters *counters, const struct scrip_ledge
     }
 }
 
+static void log_settlement(const struct scrip_server *server, const struct scrip_ledger_settlement *settlement)
+{
+    if (server_logs(server)) { /* to put the line together costs as much as a query */
+        server_log(server, "settled",
+                   json_pack("{ss ss sI ss ss* sb}", "order", settlement->order_id, "event",
+                             scrip_settle_event_name(settlement->event), "reference", (json_int_t)settlement->reference,
+                             "state", scrip_settle_state_name(settlement->state), "why", settlement->why, "held",
+                             settlement->held));
+    }
+}
+
 enum scrip_status ota_settle(struct ota *ota, const struct scrip_settle_evidence *evidence,
                              struct scrip_ledger_settlement *settlement)
 {
@@ -159,11 +170,7 @@ enum scrip_status ota_settle(struct ota *ota, const struct scrip_settle_evidence
         count_settlement(&ota->context->server->counters, settlement);
         ota->context->response->made_durable |= SCRIP_DURABLE_EVIDENCE;
         ota->context->keep = status != SCRIP_E_STALE;
-        server_log(ota->context->server, "settled",
-                   json_pack("{ss ss sI ss ss* sb}", "order", settlement->order_id, "event",
-                             scrip_settle_event_name(settlement->event), "reference", (json_int_t)settlement->reference,
-                             "state", scrip_settle_state_name(settlement->state), "why", settlement->why, "held",
-                             settlement->held));
+        log_settlement(ota->context->server, settlement);
     }
     return status;
 }
