@@ -20,6 +20,8 @@ struct connection {
     int fd;
     struct bench_talker *talker;
     double sent_at;
+    double here_at; /* when its last bytes were seen to be there */
+    bool waits;     /* in the line */
     size_t len;
     char in[ANSWER_MAX];
     uint8_t out[BENCH_REQUEST_MAX];
@@ -84,7 +86,7 @@ static const char *header(const char *head, const char *name)
 }
 
 /* Is the answer complete? Then `answer` describes it. */
-static bool parse(struct connection *connection, double here_at, struct bench_answer *answer)
+static bool parse(struct connection *connection, struct bench_answer *answer)
 {
     connection->in[connection->len] = '\0';
     char *end = strstr(connection->in, "\r\n\r\n");
@@ -110,58 +112,91 @@ static bool parse(struct connection *connection, double here_at, struct bench_an
     }
     answer->next_uri[uri] = '\0';
     answer->body = scrip_bytes(connection->in + head, body);
-    answer->seconds = here_at - connection->sent_at;
+    answer->seconds = connection->here_at - connection->sent_at;
     return true;
 }
 
-/* Bytes are there, since `here_at` at the latest: that others are served first is the load's time, not the server's.
- * @return false: this connection is done */
-static bool receive(struct connection *connection, double here_at)
+/* @return false: this connection is done */
+static bool receive(struct connection *connection)
 {
     static struct bench_answer answer;
-    const ssize_t got =
-        recv(connection->fd, connection->in + connection->len, sizeof connection->in - 1 - connection->len, 0);
+    const ssize_t got = recv(connection->fd, connection->in + connection->len,
+                             sizeof connection->in - 1 - connection->len, MSG_DONTWAIT);
+    if (got < 0 && errno == EAGAIN) {
+        return true; /* the line's turn before this one took them with it */
+    }
     if (got <= 0) {
         bench_die("the server closed the connection", got < 0 ? strerror(errno) : "end of file");
     }
     connection->len += (size_t)got;
-    if (!parse(connection, here_at, &answer)) {
+    if (!parse(connection, &answer)) {
         return true;
     }
     connection->talker->take(connection->talker, &answer);
     return send_next(connection);
 }
 
+/* Connections with bytes to be read, first come, first served. The load is one thread that is also all of the phones
+ * and cards: that others are served first is its own time, not the server's. So it looks up after each answer, and
+ * what has come meanwhile gets its time before it gets its turn. */
+struct line {
+    int poll;
+    size_t first, count, cap;
+    struct connection **at;
+};
+
+static void look_up(struct line *line)
+{
+    struct epoll_event events[EVENTS];
+    const int ready = epoll_wait(line->poll, events, EVENTS, line->count == 0 ? 10000 : 0);
+    if (ready < 0 || (ready == 0 && line->count == 0)) {
+        bench_die("client", "no answer within ten seconds");
+    }
+    const double now = bench_now();
+    for (int i = 0; i < ready; i++) {
+        struct connection *connection = events[i].data.ptr;
+        connection->here_at = now;
+        if (!connection->waits) {
+            connection->waits = true;
+            line->at[(line->first + line->count++) % line->cap] = connection;
+        }
+    }
+}
+
+static struct connection *next_in(struct line *line)
+{
+    struct connection *connection = line->at[line->first];
+    line->first = (line->first + 1) % line->cap;
+    line->count--;
+    connection->waits = false;
+    return connection;
+}
+
 void bench_client_run(uint16_t port, struct bench_talker *const *talkers, size_t count)
 {
     struct connection *connections = calloc(count, sizeof *connections);
-    const int poll = epoll_create1(EPOLL_CLOEXEC);
+    struct line line = {
+        .poll = epoll_create1(EPOLL_CLOEXEC), .cap = count, .at = calloc(count, sizeof(struct connection *))};
     size_t open = 0;
-    if (connections == NULL || poll < 0) {
+    if (connections == NULL || line.at == NULL || line.poll < 0) {
         bench_die("client", strerror(errno));
     }
     for (size_t i = 0; i < count; i++) {
         struct connection *connection = &connections[i];
         connection->fd = bench_client_connect(port);
         connection->talker = talkers[i];
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
-        (void)epoll_ctl(poll, EPOLL_CTL_ADD, connection->fd, &event);
+        struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = connection};
+        (void)epoll_ctl(line.poll, EPOLL_CTL_ADD, connection->fd, &event);
         open += send_next(connection);
     }
     while (open > 0) {
-        struct epoll_event events[EVENTS];
-        const int ready = epoll_wait(poll, events, EVENTS, 10000);
-        if (ready <= 0) {
-            bench_die("client", "no answer within ten seconds");
-        }
-        const double here_at = bench_now();
-        for (int i = 0; i < ready; i++) {
-            open -= !receive(events[i].data.ptr, here_at);
-        }
+        look_up(&line);
+        open -= !receive(next_in(&line));
     }
     for (size_t i = 0; i < count; i++) {
         (void)close(connections[i].fd);
     }
-    (void)close(poll);
+    (void)close(line.poll);
+    free(line.at);
     free(connections);
 }
