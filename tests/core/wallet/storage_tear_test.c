@@ -2,6 +2,7 @@
  * without a word from the card (a weak cell), the link cut at every APDU, every frame on the air and every answer lost
  * while the card stays, the journal's memory failing; once, and once more in the visit after that. No unit is made and
  * none is lost, but for trailers, which no order of writing can save. */
+#include "journal_sum.h"
 #include "storage_bench.h"
 
 static struct sb bench;
@@ -138,22 +139,6 @@ static void restore(struct sb *b)
     sb_power_back(b);
 }
 
-/* What the journal says was taken for certain, and how many lines are open. */
-static int32_t taken(const struct sb *b, unsigned *open)
-{
-    struct scrip_journal_line line;
-    int32_t sum = 0;
-    *open = 0;
-    for (uint64_t sequence = 1; sequence <= b->journal.last; sequence++) {
-        assert_ok(scrip_journal_get(&b->journal, sequence, &line));
-        if (line.state == SCRIP_JOURNAL_CONFIRMED || line.state == SCRIP_JOURNAL_FOUND) {
-            sum += line.kind == SCRIP_JOURNAL_DEBIT ? line.amount : -line.amount;
-        }
-        *open += line.state == SCRIP_JOURNAL_INTENT ? 1 : 0;
-    }
-    return sum;
-}
-
 /* Is this key of the trailer one that anybody has: the transport key, the old one, the new one? */
 static bool is_known(const struct sb *b, const uint8_t *key, bool key_b)
 {
@@ -247,7 +232,7 @@ static void settle_up(const struct scene *scene, const struct fault *first, cons
         say(scene, first, second, "recover");
     }
     const bool moves = scene->operation == SCRIP_PURSE_DEBIT || scene->operation == SCRIP_PURSE_CREDIT;
-    const int32_t sum = taken(b, &open);
+    const int32_t sum = journal_taken(&b->journal, &open);
     const int32_t balance = sb_balance(b);
     const int32_t more = scene->ends - balance;
     const bool once = more >= 0 && more <= paid_more(scene, first, second) && more % FARE == 0;

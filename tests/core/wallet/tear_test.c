@@ -1,5 +1,6 @@
 /* Power lost at every write, the link cut at every frame, the answer lost after every frame: the card holds the old or
  * the new value, and after further taps terminal and card agree to the unit. */
+#include "journal_sum.h"
 #include "purse_bench.h"
 
 static struct bench bench;
@@ -56,22 +57,6 @@ static bool struck(const struct bench *b, enum fault fault, unsigned n)
     }
 }
 
-/* What the journal says was taken for certain, and how many lines are open. */
-static int32_t taken(const struct bench *b, unsigned *open)
-{
-    struct scrip_journal_line line;
-    int32_t sum = 0;
-    *open = 0;
-    for (uint64_t sequence = 1; sequence <= b->journal.last; sequence++) {
-        assert_ok(scrip_journal_get(&b->journal, sequence, &line));
-        if (line.state == SCRIP_JOURNAL_CONFIRMED || line.state == SCRIP_JOURNAL_FOUND) {
-            sum += line.kind == SCRIP_JOURNAL_DEBIT ? line.amount : -line.amount;
-        }
-        *open += line.state == SCRIP_JOURNAL_INTENT ? 1 : 0;
-    }
-    return sum;
-}
-
 struct scene {
     const char *profile;
     enum scrip_desfire_generation generation;
@@ -115,7 +100,7 @@ static bool one_case(const struct scene *scene, enum fault fault, unsigned n)
     unsigned open;
     power_back(b);
     (void)tap(b, SCRIP_PURSE_RECOVER, 0, 0);
-    const int32_t sum = taken(b, &open);
+    const int32_t sum = journal_taken(&b->journal, &open);
     const int32_t balance = balance_of(b);
     if (balance != START + change || sum != -change || open != 0) {
         fail_msg("%s %s: fault %d at %u: balance %d, journal %d, open %u", scene->profile,
@@ -170,7 +155,7 @@ static void a_smallest_debit_without_answer_stays_open_for_the_server(void **sta
     assert_true(b->job.result.commit_open);
     power_back(b);
     assert_status(tap(b, SCRIP_PURSE_RECOVER, 0, 0), SCRIP_E_WAIT);
-    assert_int_equal(taken(b, &open), 0);
+    assert_int_equal(journal_taken(&b->journal, &open), 0);
     assert_int_equal(open, 1);
     assert_int_equal(balance_of(b), START - FARE);
     bench_free(b);
