@@ -322,6 +322,50 @@ static void a_book_of_the_first_schema_is_opened_and_goes_on(void **state)
     assert_int_equal(problems(d, NULL), 0);
 }
 
+/* ---- What it costs ---- */
+
+static unsigned thousands; /* of steps of the database's own machine */
+
+static int count_steps(void *ctx)
+{
+    (void)ctx;
+    thousands++;
+    return 0;
+}
+
+static int on_open(sqlite3 *db)
+{
+    sqlite3_progress_handler(db, 1000, count_steps, NULL);
+    return SQLITE_OK;
+}
+
+static unsigned work_of_verifying(struct desk *d, unsigned first, unsigned last)
+{
+    char id[16];
+    desk_begin(d);
+    for (unsigned i = first; i <= last; i++) {
+        (void)snprintf(id, sizeof id, "w%u", i);
+        confirmed(d->ledger, id, i % 2 ? ALICE : BOB, i);
+    }
+    desk_commit(d);
+    thousands = 0;
+    assert_int_equal(problems(d, NULL), 0);
+    return thousands;
+}
+
+static void a_book_of_twice_the_orders_takes_twice_the_work(void **state)
+{
+    struct desk *d = *state;
+    assert_int_equal(sqlite3_auto_extension((void (*)(void))on_open), SQLITE_OK);
+    scrip_ledger_close(d->ledger);
+    d->ledger = desk_open(d);
+    sqlite3_reset_auto_extension();
+    const unsigned once = work_of_verifying(d, 1, 400);
+    const unsigned twice = work_of_verifying(d, 401, 800);
+    assert_true(once > 10); /* thousand steps: enough to compare */
+    assert_in_range(twice, once * 3 / 2, once * 5 / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +379,7 @@ int main(void)
         LAW(a_credit_and_its_line_must_agree),
         LAW(entries_show_what_they_rest_on),
         LAW(a_book_of_the_first_schema_is_opened_and_goes_on),
+        LAW(a_book_of_twice_the_orders_takes_twice_the_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
