@@ -211,11 +211,15 @@ static bool get_version(sqlite3 *db, unsigned *version)
     return ok;
 }
 
-/* Another process may be doing the same: everything happens under the write lock. */
+/* Another process may be doing the same: everything happens under the write lock. Where there is nothing to do nobody is
+ * waited for: a server may hold that lock for longer than a tool's patience. */
 static enum scrip_status upgrade(sqlite3 *db)
 {
     unsigned version = 0;
     char set[64];
+    if (get_version(db, &version) && version == scrip_ledger_schema_count) {
+        return SCRIP_OK;
+    }
     if (!exec(db, "BEGIN IMMEDIATE") || !get_version(db, &version)) {
         return SCRIP_E_IO;
     }

@@ -207,6 +207,18 @@ static void a_second_writer_waits_and_then_gives_up(void **state)
     desk_commit(d);
 }
 
+static void a_ledger_that_is_being_written_can_be_opened_and_read(void **state)
+{
+    struct desk *d = *state;
+    struct scrip_ledger *other = NULL;
+    const struct scrip_ledger_config config = {.path = d->path, .clock = {.ctx = d, .now_ms = desk_now}, .busy_ms = 30};
+    desk_begin(d);
+    assert_ok(scrip_ledger_open(&config, &other));
+    assert_book(other);
+    scrip_ledger_close(other);
+    desk_commit(d);
+}
+
 static void a_file_that_is_no_ledger_is_refused(void **state)
 {
     struct desk *d = *state;
@@ -228,6 +240,7 @@ int main(void)
         LAW(a_killed_process_loses_nothing_that_it_reported),
         LAW(of_two_servers_one_issues),
         LAW(a_second_writer_waits_and_then_gives_up),
+        LAW(a_ledger_that_is_being_written_can_be_opened_and_read),
         LAW(a_file_that_is_no_ledger_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
