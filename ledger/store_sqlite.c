@@ -211,8 +211,8 @@ static bool get_version(sqlite3 *db, unsigned *version)
     return ok;
 }
 
-/* Another process may be doing the same: everything happens under the write lock. Where there is nothing to do nobody is
- * waited for: a server may hold that lock for longer than a tool's patience. */
+/* Another process may be doing the same: everything happens under the write lock. Where there is nothing to do nobody
+ * is waited for: a server may hold that lock for longer than a tool's patience. */
 static enum scrip_status upgrade(sqlite3 *db)
 {
     unsigned version = 0;
