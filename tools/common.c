@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MOST_DECIMALS 9U /* that anybody would type behind a decimal sign */
+
 /* ---- key stores ------------------------------------------------------------------------------------------------ */
 
 /* Ask on the terminal without echo. */
@@ -222,24 +224,69 @@ int tool_currency(struct tool *tool, const struct scrip_currency **currency)
     return *currency != NULL ? TOOL_OK : tool_usage(tool, "--currency: '%s' is no currency that scrip knows", code);
 }
 
+/* "1.250" is a thousand and more where people print euros, and one and a quarter to whoever types decimals with a
+ * point: somebody would pay a thousand times as much. */
+static bool is_ambiguous(const struct scrip_currency *currency, const char *text)
+{
+    const size_t at = strcspn(text, ".,");
+    const bool may_group = currency->exponent > 0 && text[at] != '\0' && text[at] == currency->group[0];
+    const char *behind = may_group ? text + at + 1 : "";
+    return strspn(behind, "0123456789") == 3 && strpbrk(behind, ".,") == NULL;
+}
+
+enum scrip_status tool_amount_of(const struct scrip_currency *currency, const char *text, int32_t *minor)
+{
+    int64_t amount = 0;
+    SCRIP_TRY(scrip_money_parse(currency, text, &amount));
+    if (amount <= 0 || is_ambiguous(currency, text)) {
+        return SCRIP_E_FORMAT;
+    }
+    if (amount > INT32_MAX) {
+        return SCRIP_E_OVERFLOW;
+    }
+    *minor = (int32_t)amount;
+    return SCRIP_OK;
+}
+
+/* Would it be an amount, if the currency had more decimals? */
+static bool has_too_many_decimals(const struct scrip_currency *currency, const char *text)
+{
+    struct scrip_currency finer = *currency;
+    int64_t amount = 0;
+    finer.exponent = MOST_DECIMALS;
+    return scrip_money_parse(&finer, text, &amount) == SCRIP_OK && amount > 0;
+}
+
+int tool_amount_in(struct tool *tool, const char *name, const struct scrip_currency *currency, int32_t *minor)
+{
+    const char *text = tool_text(tool, name);
+    const enum scrip_status status = tool_amount_of(currency, text, minor);
+    if (status == SCRIP_OK) {
+        return TOOL_OK;
+    }
+    if (status == SCRIP_E_OVERFLOW) {
+        return tool_usage(tool, "%s: '%s' is more than any card holds", name, text);
+    }
+    if (!has_too_many_decimals(currency, text)) {
+        return tool_usage(tool, "%s: '%s' is no amount of %s above zero", name, text, currency->name);
+    }
+    if (is_ambiguous(currency, text)) {
+        return tool_usage(tool,
+                          "%s: '%s' has more decimals than the %u of %s (%s), or is thousands: those are typed without "
+                          "a sign between them",
+                          name, text, currency->exponent, currency->name, currency->code);
+    }
+    return currency->exponent == 0 ? tool_usage(tool, "%s: '%s' has decimals, and %s (%s) has none", name, text,
+                                                currency->name, currency->code)
+                                   : tool_usage(tool, "%s: '%s' has more decimals than the %u of %s (%s)", name, text,
+                                                currency->exponent, currency->name, currency->code);
+}
+
 int tool_amount(struct tool *tool, const char *name, int32_t *minor)
 {
     const struct scrip_currency *currency = NULL;
-    const char *text = tool_text(tool, name);
-    int64_t amount = 0;
     const int code = tool_currency(tool, &currency);
-    if (code != TOOL_OK) {
-        return code;
-    }
-    const enum scrip_status status = scrip_money_parse(currency, text, &amount);
-    if (status == SCRIP_E_OVERFLOW || amount > INT32_MAX) {
-        return tool_usage(tool, "%s: '%s' is more than any card holds", name, text);
-    }
-    if (status != SCRIP_OK || amount <= 0) {
-        return tool_usage(tool, "%s: '%s' is no amount of %s above zero", name, text, currency->name);
-    }
-    *minor = (int32_t)amount;
-    return TOOL_OK;
+    return code == TOOL_OK ? tool_amount_in(tool, name, currency, minor) : code;
 }
 
 char *tool_hex_text(struct scrip_bytes bytes, char *text)

@@ -47,7 +47,14 @@ int tool_fail_card(struct tool *tool, enum scrip_status status, const struct scr
 /** --currency, or EUR. @return TOOL_OK or TOOL_USAGE: none that is known */
 int tool_currency(struct tool *tool, const struct scrip_currency **currency);
 
-/** An amount operand in --currency, above 0 and within the card's 31 bits. @return TOOL_OK or TOOL_USAGE */
+/** What somebody typed, in a currency: above 0 and within the card's 31 bits. Says nothing.
+ *  @return SCRIP_OK; SCRIP_E_FORMAT: no such amount; SCRIP_E_OVERFLOW: more than any card holds */
+enum scrip_status tool_amount_of(const struct scrip_currency *currency, const char *text, int32_t *minor);
+
+/** An amount operand in a currency. Says why not. @return TOOL_OK or TOOL_USAGE */
+int tool_amount_in(struct tool *tool, const char *name, const struct scrip_currency *currency, int32_t *minor);
+
+/** The same in --currency, or EUR. @return TOOL_OK or TOOL_USAGE */
 int tool_amount(struct tool *tool, const char *name, int32_t *minor);
 
 /** Bytes as capitals hex. @param text 2 * len + 1 characters @return text */

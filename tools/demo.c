@@ -21,7 +21,7 @@
 #define GATE         "00000042"
 #define CENTS_LIMIT  50000
 #define TOPUP_COMMIT "11" /* the commit is the last command of a top-up, */
-#define PAY_COMMIT   "12" /* and of a payment */
+#define PAY_COMMIT   "13" /* and of a payment */
 
 extern char **environ;
 

@@ -144,15 +144,9 @@ static void say_paid(struct tool *tool, const struct visit *visit)
 static int pay(struct tool *tool)
 {
     struct visit visit = {.terminal.fd = -1};
-    char what[128], money[SCRIP_MONEY_TEXT_MAX];
-    int code = tool_amount(tool, "amount", &visit.request.amount);
     visit.request.skip_flush = tool_has(tool, "shortest");
-    code = code == TOOL_OK ? visit_set_up(tool, &visit, SCRIP_PURSE_DEBIT) : code;
-    if (code == TOOL_OK) {
-        snprintf(what, sizeof what, "paying %s", tool_money(tool, visit.request.amount, money));
-        code = visit_run(tool, &visit, SCRIP_PURSE_DEBIT, what);
-        tool_put(tool, "amount", json_integer(visit.request.amount));
-    }
+    int code = visit_set_up(tool, &visit, SCRIP_PURSE_DEBIT);
+    code = code == TOOL_OK ? visit_debit(tool, &visit) : code;
     if (code == TOOL_OK) {
         say_settled(tool, &visit.job.result);
         say_paid(tool, &visit);
@@ -173,17 +167,20 @@ const struct tool_command tool_pay = {
         "Debits a card without any network. The intent is durable in the journal before the card commits. If the "
         "card leaves before it answers, nothing is opened: the same terminal finds its own record when the card "
         "comes again, and then takes nothing a second time. The key store of a terminal holds the pay key only.\n\n"
-        "Without --currency the amount is taken to be in EUR, and in whatever the card counts: a payment reads no more "
-        "than it must. With it the header of a DESFire is read first, one command more, and a card of another "
-        "currency is refused.",
+        "The amount is in the currency that the card counts in. The header of a DESFire says which, and is read first, "
+        "one command more. Where --currency is given a card of another one is refused, and a card whose header says "
+        "nothing pays what was asked. Without it a card that counts in another currency than EUR is met twice, five "
+        "commands more, and one whose header cannot be read is refused. A purse +smallest is looked at in a session of "
+        "its own, five commands more. --shortest does not look: with it --currency is needed, and trusted. Storage "
+        "cards have no place for a currency: they are paid in --currency, else in EUR.",
     .operands = AMOUNT_OPERAND,
     .options = (const struct tool_option[]){OPTIONS_OF_CARD,
                                             OPTIONS_OF_TERMINAL,
                                             {.name = "shortest",
                                              .kind = TOOL_FLAG,
-                                             .help = "the seven commands of AN12113 and nothing else: skips the check "
-                                                     "for changes that an older session left pending, and the one of "
-                                                     "the currency"},
+                                             .help = "the eight commands of AN12113 (five of a purse +smallest) and "
+                                                     "nothing else: skips the check for changes that an older session "
+                                                     "left pending, and trusts --currency"},
                                             {.name = NULL}},
     .example = "  scrip pay 2.50 --reader pcsc:0 --keys gate7.keys --journal gate7.journal --terminal-id 00000042",
     .run = pay,
@@ -192,21 +189,16 @@ const struct tool_command tool_pay = {
 static int credit(struct tool *tool)
 {
     struct visit visit = {.terminal.fd = -1};
-    char what[128], money[SCRIP_MONEY_TEXT_MAX], left[SCRIP_MONEY_TEXT_MAX];
-    int code = tool_amount(tool, "amount", &visit.request.amount);
+    char what[VISIT_WHAT_MAX], money[SCRIP_MONEY_TEXT_MAX], left[SCRIP_MONEY_TEXT_MAX];
     const int64_t reference = tool_number(tool, "reference", 0);
-    if (code == TOOL_OK && (reference < 1 || reference > 0x7FFFFFFF)) {
-        code = tool_usage(tool, "--reference: an issue number is 1 to 2147483647");
+    if (reference < 1 || reference > 0x7FFFFFFF) {
+        return tool_usage(tool, "--reference: an issue number is 1 to 2147483647");
     }
     visit.request.reference = (uint32_t)reference;
-    code = code == TOOL_OK ? visit_set_up(tool, &visit, SCRIP_PURSE_CREDIT) : code;
+    int code = visit_set_up(tool, &visit, SCRIP_PURSE_CREDIT);
+    code = code == TOOL_OK ? visit_credit_currency(tool, &visit) : code;
     if (code == TOOL_OK) {
-        snprintf(what, sizeof what, "crediting %s", tool_money(tool, visit.request.amount, money));
-        code = visit_compare_currency(tool, &visit);
-    }
-    if (code == TOOL_OK) {
-        code = visit_run(tool, &visit, SCRIP_PURSE_CREDIT, what);
-        tool_put(tool, "amount", json_integer(visit.request.amount));
+        code = visit_run(tool, &visit, SCRIP_PURSE_CREDIT, visit_what(tool, &visit, "crediting", what));
     }
     if (code == TOOL_OK) {
         say_settled(tool, &visit.job.result);
@@ -225,7 +217,13 @@ const struct tool_command tool_credit = {
         "place. A storage card is credited in this way only: --reference is the desk's own number, and the journal "
         "brings the credit into the book. A DESFire that a server keeps the book of is credited by an order, also at "
         "a counter (scrip order create, then scrip topup); what this command gave it no book would know, and "
-        "reconciling would call the card a fork. It is for DESFire cards that are in no book.",
+        "reconciling would call the card a fork. It is for DESFire cards that are in no book.\n\n"
+        "The amount is in the currency that the card counts in. The top-up key of a DESFire may not read which that "
+        "is, "
+        "so the pay key does, in a session of its own, before anything is done; --currency is compared with it. A "
+        "store "
+        "without the pay key credits what --currency says, and nothing without it. Storage cards are credited in "
+        "--currency, else in EUR.",
     .operands = AMOUNT_OPERAND,
     .options =
         (const struct tool_option[]){

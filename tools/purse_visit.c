@@ -142,7 +142,7 @@ int tool_purse(struct tool *tool, struct tool_purse *purse)
     return code == TOOL_OK && purse->family == NULL ? tool_usage(tool, "--purse: there is no purse '%s'", name) : code;
 }
 
-static bool is_desfire(const struct visit *visit)
+bool visit_is_desfire(const struct visit *visit)
 {
     return visit->purse.family == &scrip_purse_desfire;
 }
@@ -232,6 +232,9 @@ int visit_set_up(struct tool *tool, struct visit *visit, enum scrip_purse_operat
     int code = tool_purse(tool, &visit->purse);
     code = code == TOOL_OK ? check_operation(tool, visit, operation) : code;
     code = code == TOOL_OK ? set_currency(tool, visit) : code;
+    if (operation == SCRIP_PURSE_DEBIT || operation == SCRIP_PURSE_CREDIT) {
+        code = code == TOOL_OK ? visit_amount(tool, visit) : code;
+    }
     code = code == TOOL_OK ? tool_keys_open(tool, &visit->keys) : code;
     if (takes_journal(operation)) {
         code = code == TOOL_OK ? journal_open(tool, &visit->terminal) : code;
@@ -241,8 +244,8 @@ int visit_set_up(struct tool *tool, struct visit *visit, enum scrip_purse_operat
     code = code == TOOL_OK ? tool_connect(tool, &visit->link, &visit->request.card) : code;
     code = code == TOOL_OK ? check_family(tool, visit) : code;
     if (code == TOOL_OK) {
-        visit->request.profile = is_desfire(visit) ? &visit->purse.desfire : NULL;
-        visit->request.storage = is_desfire(visit) ? NULL : &visit->purse.storage;
+        visit->request.profile = visit_is_desfire(visit) ? &visit->purse.desfire : NULL;
+        visit->request.storage = visit_is_desfire(visit) ? NULL : &visit->purse.storage;
         visit->request.keys = tool_purse_keys(visit->keys);
         visit->request.get_version = get_exact;
         visit->request.random = scrip_random_system();
@@ -264,7 +267,7 @@ void visit_clear(struct visit *visit)
 
 char *visit_uid_text(const struct visit *visit, char text[15])
 {
-    return tool_uid_text(visit->job.result.uid, !is_desfire(visit), text);
+    return tool_uid_text(visit->job.result.uid, !visit_is_desfire(visit), text);
 }
 
 static enum tool_card_state card_state(const struct scrip_purse_result *result)
@@ -416,64 +419,76 @@ static int fail_currency(struct tool *tool, const struct visit *visit, const cha
                                .status = SCRIP_E_CURRENCY, .card = card_state(result), .what = what, .detail = detail});
 }
 
-int visit_compare_currency(struct tool *tool, struct visit *visit)
-{
-    uint8_t newest;
-    if (!tool_has(tool, "currency") || !is_desfire(visit)) {
-        return TOOL_OK;
-    }
-    if (scrip_keys_newest(visit->keys, SCRIP_KEY_PAY, &newest) != SCRIP_OK) {
-        tool_note(tool, "--currency is not compared with the card's: this key store has no pay key to read it with");
-        return TOOL_OK;
-    }
-    return visit_run(tool, visit, SCRIP_PURSE_BALANCE, "comparing --currency with the card's");
-}
-
-int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation, const char *what)
+/* Blocks that only seem damaged are another purse's. */
+static int fail_damaged(struct tool *tool, enum scrip_purse_operation operation, const struct visit *visit,
+                        const char *what)
 {
     const struct scrip_purse_result *result = &visit->job.result;
-    (void)scrip_purse_run(&visit->job, visit->purse.family, operation, &visit->request, visit->link);
+    const char *other = other_purse(visit);
+    return other == NULL ? fail_storage(tool, operation, result, SCRIP_E_CORRUPT, what)
+                         : tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_UNSUPPORTED,
+                                                                  .problem = TOOL_PROBLEM_WRONG_FAMILY,
+                                                                  .card = card_state(result),
+                                                                  .what = what,
+                                                                  .detail = other});
+}
+
+static int fail_named(struct tool *tool, const struct scrip_purse_result *result, enum scrip_status status,
+                      enum tool_problem problem, const char *what)
+{
+    return tool_fail(
+        tool, &(struct tool_failure){.status = status, .problem = problem, .card = card_state(result), .what = what});
+}
+
+static int fail_desfire(struct tool *tool, enum scrip_purse_operation operation,
+                        const struct scrip_purse_result *result, enum scrip_status status, const char *what)
+{
+    if (status == SCRIP_E_EXISTS && operation == SCRIP_PURSE_CREDIT && !result->commit_open) {
+        return fail_named(tool, result, status, TOOL_PROBLEM_CREDITED, what);
+    }
+    return tool_fail_card(tool, result->commit_open ? SCRIP_E_TORN : status, &result->failure, card_state(result),
+                          what);
+}
+
+static int fail(struct tool *tool, const struct visit *visit, enum scrip_purse_operation operation, const char *what)
+{
+    const struct scrip_purse_result *result = &visit->job.result;
+    const enum scrip_status status = result->status != SCRIP_OK ? result->status : SCRIP_E_TORN;
+    if (status == SCRIP_E_CURRENCY) {
+        return fail_currency(tool, visit, what);
+    }
+    if (status == SCRIP_E_LIMIT && result->outcome == SCRIP_OUTCOME_ASK_AGAIN) { /* ours, not the card's */
+        return fail_named(tool, result, status, TOOL_PROBLEM_JOURNAL_FULL, what);
+    }
+    if (visit_is_desfire(visit)) {
+        return fail_desfire(tool, operation, result, status, what);
+    }
+    if (status == SCRIP_E_CORRUPT) {
+        return fail_damaged(tool, operation, visit, what);
+    }
+    return fail_storage(tool, operation, result, result->commit_open && status != SCRIP_E_WAIT ? SCRIP_E_TORN : status,
+                        what);
+}
+
+int visit_tell(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation, const char *what)
+{
+    const struct scrip_purse_result *result = &visit->job.result;
     put_result(tool, visit);
     if (result->has_key_version) {
         tool_note(tool, "this card has version %u of the %s key, and not the newest of the store", result->key_version,
                   scrip_key_role_name((enum scrip_key_role)result->role));
     }
-    if (result->outcome == SCRIP_OUTCOME_ACCEPTED && result->status == SCRIP_OK) {
-        if (result->has_header) {
-            tool_set_currency(tool, result->header.currency);
-        }
-        return TOOL_OK;
+    if (result->outcome != SCRIP_OUTCOME_ACCEPTED || result->status != SCRIP_OK) {
+        return fail(tool, visit, operation, what);
     }
-    if (result->status == SCRIP_E_CURRENCY) {
-        return fail_currency(tool, visit, what);
+    if (result->has_header) {
+        tool_set_currency(tool, result->header.currency);
     }
-    enum scrip_status status = result->status != SCRIP_OK ? result->status : SCRIP_E_TORN;
-    if (status == SCRIP_E_LIMIT && result->outcome == SCRIP_OUTCOME_ASK_AGAIN) { /* ours, not the card's */
-        return tool_fail(tool, &(struct tool_failure){.status = status,
-                                                      .problem = TOOL_PROBLEM_JOURNAL_FULL,
-                                                      .card = card_state(result),
-                                                      .what = what});
-    }
-    if (is_desfire(visit)) {
-        status = result->commit_open ? SCRIP_E_TORN : status;
-        if (status == SCRIP_E_EXISTS && operation == SCRIP_PURSE_CREDIT) {
-            return tool_fail(tool, &(struct tool_failure){.status = status,
-                                                          .problem = TOOL_PROBLEM_CREDITED,
-                                                          .card = card_state(result),
-                                                          .what = what});
-        }
-        return tool_fail_card(tool, status, &result->failure, card_state(result), what);
-    }
-    const char *other = status == SCRIP_E_CORRUPT ? other_purse(visit) : NULL;
-    if (other != NULL) {
-        return tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_UNSUPPORTED,
-                                                      .problem = TOOL_PROBLEM_WRONG_FAMILY,
-                                                      .card = card_state(result),
-                                                      .what = what,
-                                                      .detail = other});
-    }
-    if (result->commit_open && status != SCRIP_E_CORRUPT && status != SCRIP_E_WAIT) {
-        status = SCRIP_E_TORN;
-    }
-    return fail_storage(tool, operation, result, status, what);
+    return TOOL_OK;
+}
+
+int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation, const char *what)
+{
+    (void)scrip_purse_run(&visit->job, visit->purse.family, operation, &visit->request, visit->link);
+    return visit_tell(tool, visit, operation, what);
 }

@@ -43,15 +43,36 @@ struct visit {
     struct scrip_link *link;
     struct scrip_purse_request request;
     struct scrip_purse_job job;
+    /** What the amount was read in before the card was asked for its currency; NULL: that is settled */
+    const struct scrip_currency *guess;
 };
 
-/** Purse, keys, journal and card are there, and the purse can do that, and the card is of its family.
+/** Is it a purse of DESFire? */
+bool visit_is_desfire(const struct visit *visit);
+
+/** Purse, amount, keys, journal and card are there, and the purse can do that, and the card is of its family.
  *  @return TOOL_OK, or after saying why TOOL_FAILED or TOOL_USAGE */
 int visit_set_up(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation);
 
-/** Before a credit: where --currency was given, is it the card's? The key of the top-up may not look, so the pay key
- *  does, in a session of its own; a store without that one cannot tell, and says so. @return as visit_run */
-int visit_compare_currency(struct tool *tool, struct visit *visit);
+/* ---- how much (purse_amount.c): an amount is in --currency, else in the card's own, which its header says ---- */
+
+/** Of a debit or credit, before there is a card: the operand "amount" in --currency, on storage cards else in EUR;
+ *  otherwise a guess, to be settled by one of the next two. @return TOOL_OK or TOOL_USAGE */
+int visit_amount(struct tool *tool, struct visit *visit);
+
+/** Debit. Without --currency the header is read first, in the same session; a card that counts in another currency than
+ *  was guessed is met once more, and one that does not show its own is refused. @return as visit_run, or TOOL_USAGE */
+int visit_debit(struct tool *tool, struct visit *visit);
+
+/** Before a credit: the card's currency is --currency, or the amount is in it from here on. The key of the top-up may
+ *  not look, so the pay key does, in a session of its own; a store without that one can only credit what --currency
+ *  says, and says so. @return as visit_run, or TOOL_USAGE */
+int visit_credit_currency(struct tool *tool, struct visit *visit);
+
+#define VISIT_WHAT_MAX 128U
+
+/** "paying 2,50 €"; as it was typed, while nobody knows what it is. @return `what` */
+const char *visit_what(struct tool *tool, const struct visit *visit, const char *doing, char what[VISIT_WHAT_MAX]);
 
 /** Close what is open. */
 void visit_clear(struct visit *visit);
@@ -60,6 +81,9 @@ void visit_clear(struct visit *visit);
  *  @param what  what is being done, for messages @return TOOL_OK or TOOL_FAILED */
 int visit_run(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation, const char *what);
 
+/** The second half of it, of a job that is over. */
+int visit_tell(struct tool *tool, struct visit *visit, enum scrip_purse_operation operation, const char *what);
+
 /** The card's UID in hex: 8 or 14 digits. @return text */
 char *visit_uid_text(const struct visit *visit, char text[15]);
 
@@ -67,8 +91,8 @@ char *visit_uid_text(const struct visit *visit, char text[15]);
     TOOL_OPTION_READER, TOOL_OPTION_WAIT, TOOL_OPTION_KEYS, TOOL_OPTION_PASSPHRASE, TOOL_OPTION_PURSE,                 \
     {                                                                                                                  \
         .name = "currency", .kind = TOOL_TEXT, .value = "CODE",                                                        \
-        .help = "ISO 4217 code of the amounts: a DESFire of another one is refused; else amounts are shown in the "    \
-                "card's own where it is read, and typed in EUR"                                                        \
+        .help = "ISO 4217 code of the amounts: a DESFire of another one is refused; else they are in the card's own, " \
+                "and on storage cards, which have no place for one, in EUR"                                            \
     }
 
 #endif

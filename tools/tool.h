@@ -133,6 +133,7 @@ enum tool_stage {
     TOOL_PROBLEM(LIMIT, "limit")                                                                                       \
     TOOL_PROBLEM(FUNDS, "not enough value")                                                                            \
     TOOL_PROBLEM(CURRENCY, "another currency")                                                                         \
+    TOOL_PROBLEM(NO_CURRENCY, "currency not known")                                                                    \
     TOOL_PROBLEM(UNIT, "no multiple of the unit")                                                                      \
     TOOL_PROBLEM(TORN, "torn card")                                                                                    \
     TOOL_PROBLEM(UNKNOWN_CARD, "unknown card")                                                                         \

@@ -59,7 +59,7 @@ ok "it shows them without being told to" "$SCRIP" balance --reader card:yen.card
 is "in their own format" 1 "$(grep -c '¥300' out)"
 
 refused "a card torn out of the field: torn card" 1 card "left the field" \
-    pay alice 1 an12113 fault:cut-after=12:card:alice.card
+    pay alice 1 an12113 fault:cut-after=13:card:alice.card
 state "the card holds either the old or the new value" "torn"
 ok "the same terminal finds its own record" pay alice 1
 is "and takes nothing twice" 1900 "$(balance alice)"

@@ -13,6 +13,7 @@ static const struct {
     {"missing right", "right", {.status = SCRIP_E_CARD, .sw = 0x919D, .stage = TOOL_STAGE_DATA}},
     {"limit", "limit", {.status = SCRIP_E_CARD, .sw = 0x91BE, .stage = TOOL_STAGE_DATA}},
     {"another currency", "card", {.status = SCRIP_E_CURRENCY, .card = TOOL_CARD_UNTOUCHED}},
+    {"currency not known", "card", {.problem = TOOL_PROBLEM_NO_CURRENCY}},
     {"no multiple of the unit", "limit", {.status = SCRIP_E_UNIT}},
     {"torn card", "card", {.status = SCRIP_E_TORN, .card = TOOL_CARD_UNKNOWN}},
     {"unknown card", "ledger", {.problem = TOOL_PROBLEM_UNKNOWN_CARD}},

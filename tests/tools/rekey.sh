@@ -46,7 +46,7 @@ ok "so is the history" "$SCRIP" history --reader card:alice.card $(store gate.ke
 ok "a trusted terminal credits" "$SCRIP" credit 1 --reference 9 --reader card:half.card $(store issuer.keys) \
     --journal till.journal --terminal-id 00000001 --json
 is "with the older key, too" 1 "$(jq .key_version out)"
-ok "a payment that is torn" test "$(pay alice 1 an12113 fault:cut-after=16:card:alice.card >/dev/null 2>&1; echo $?)" = 1
+ok "a payment that is torn" test "$(pay alice 1 an12113 fault:cut-after=17:card:alice.card >/dev/null 2>&1; echo $?)" = 1
 ok "is found" pay alice 1
 is "and taken once" 1800 "$(balance alice)"
 
