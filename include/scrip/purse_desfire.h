@@ -124,12 +124,15 @@ struct scrip_purse_header {
     uint8_t profile;      /**< scrip_desfire_profile_id */
     uint16_t currency;    /**< ISO 4217 number: 978 for EUR */
     uint8_t exponent;     /**< digits behind the decimal sign */
-    char card_number[21]; /**< 1..20 digits, NUL-terminated */
+    char card_number[21]; /**< 1..20 digits, NUL-terminated; to personalise with also empty: made from the UID */
     uint8_t issued[8];    /**< timestamp */
     uint8_t expires[4];   /**< BCD YYYYMMDD, or zeros */
     char issuer[33];      /**< UTF-8, NUL-terminated */
     uint8_t free_data[60];
 };
+
+/** The number of a card that was given none: its UID as a decimal number, most significant byte first. */
+void scrip_purse_number_of_uid(const uint8_t uid[7], char text[21]);
 
 /** @return SCRIP_OK; SCRIP_E_ARGUMENT: the card number is not 1..20 digits */
 enum scrip_status scrip_purse_header_put(const struct scrip_purse_header *header, uint8_t out[SCRIP_PURSE_HEADER]);

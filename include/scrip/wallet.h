@@ -30,7 +30,8 @@ enum scrip_purse_operation {
     SCRIP_PURSE_CREDIT,      /**< give an amount, at a trusted terminal */
     SCRIP_PURSE_HISTORY,     /**< balance and both logs */
     SCRIP_PURSE_RECOVER,     /**< settle this terminal's own unanswered commits on this card */
-    SCRIP_PURSE_PERSONALISE, /**< lay the purse out on a card; a half-made one is deleted and made anew */
+    SCRIP_PURSE_PERSONALISE, /**< lay the purse out on a card; a half-made one is finished, or deleted and made anew;
+                                  one that is there already stays as it is */
     SCRIP_PURSE_REKEY,       /**< storage cards: give the sector its next keys; a torn change is completed */
     SCRIP_PURSE_FORCE_INIT,  /**< storage cards: an operator gives a card whose copies are both damaged an amount */
     SCRIP_PURSE_OPERATIONS
@@ -68,6 +69,9 @@ struct scrip_purse_request {
     /** personalise: the version of a role's key, with the ctx of `keys`. NULL: new_key_version for all */
     uint8_t (*version_of)(void *ctx, enum scrip_purse_role role);
     const struct scrip_purse_header *header; /**< DESFire, personalise */
+    struct scrip_bytes picc_key; /**< DESFire, personalise: the card's present master key where it is neither the
+                                      factory's (all zero, of any type) nor ours: 8, 16 or 24 bytes, a DES, 2K3DES,
+                                      3K3DES or AES key as the card says; empty: none is known. Borrowed */
     uint8_t copies[2]
                   [16]; /**< force-init: both blocks as they were read and logged; others on the card: SCRIP_E_STALE */
 };
@@ -83,6 +87,20 @@ struct scrip_purse_entry {
 };
 
 #define SCRIP_PURSE_ENTRIES (2U * SCRIP_PURSE_LOG_RECORDS)
+
+/** DESFire: what personalisation found on the card. Only of the first two kinds is anything written. */
+enum scrip_purse_found {
+    SCRIP_FOUND_NOTHING,       /**< no application of this AID */
+    SCRIP_FOUND_HALF,          /**< one that a torn personalisation of ours had begun */
+    SCRIP_FOUND_PURSE,         /**< the purse of this profile with these keys: accepted, left as it is */
+    SCRIP_FOUND_NO_DESFIRE,    /**< SCRIP_E_UNSUPPORTED: another product, or none that says what it is */
+    SCRIP_FOUND_OLD_CARD,      /**< SCRIP_E_UNSUPPORTED: a DESFire without the secure messaging of the profile */
+    SCRIP_FOUND_TOO_SMALL,     /**< SCRIP_E_LIMIT: too little memory left */
+    SCRIP_FOUND_MASTER_KEY,    /**< SCRIP_E_AUTH: the card's master key is none of those that are known */
+    SCRIP_FOUND_FOREIGN,       /**< SCRIP_E_EXISTS: an application of this AID that we did not make */
+    SCRIP_FOUND_OTHER_PROFILE, /**< SCRIP_E_EXISTS: one of ours, laid out in another way */
+    SCRIP_FOUND_OTHER_KEYS,    /**< SCRIP_E_EXISTS: this purse, but its key of `role` is another one */
+};
 
 /** What came of a job. */
 struct scrip_purse_result {
@@ -118,6 +136,12 @@ struct scrip_purse_result {
     bool has_proposal;
     int32_t proposal; /**< an amount that both damaged copies together suggest, for the operator */
     bool blank;       /**< status SCRIP_E_NOT_FOUND: the sector has the transport key: no purse yet */
+    /* DESFire, personalise; a purse that was there already is told with balance, header and TMC */
+    enum scrip_purse_found found;
+    bool begun;             /**< a change was asked for: the same request again finishes what is half made */
+    const char *product;    /**< what the card says it is; static memory, NULL: nothing */
+    uint32_t memory_free;   /**< bytes for the application, as far as it was asked */
+    uint32_t memory_needed; /**< bytes that its files take at least */
 };
 
 struct scrip_purse_family;

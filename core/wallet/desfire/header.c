@@ -57,6 +57,36 @@ static enum scrip_status get_number(const uint8_t in[10], char out[NUMBER_DIGITS
     return len > 0 ? SCRIP_OK : SCRIP_E_FORMAT;
 }
 
+/* One decimal digit off a number in place, most significant byte first. */
+static char last_digit(uint8_t number[7], bool *is_zero)
+{
+    unsigned rest = 0;
+    *is_zero = true;
+    for (size_t i = 0; i < 7; i++) {
+        rest = rest << 8 | number[i];
+        number[i] = (uint8_t)(rest / 10);
+        rest %= 10;
+        *is_zero = *is_zero && number[i] == 0;
+    }
+    return (char)('0' + rest);
+}
+
+void scrip_purse_number_of_uid(const uint8_t uid[7], char text[21])
+{
+    uint8_t number[7];
+    char digits[NUMBER_DIGITS];
+    size_t len = 0;
+    bool is_zero = false;
+    memcpy(number, uid, sizeof number);
+    while (!is_zero) { /* 17 digits at most */
+        digits[len++] = last_digit(number, &is_zero);
+    }
+    for (size_t i = 0; i < len; i++) {
+        text[i] = digits[len - 1 - i];
+    }
+    text[len] = '\0';
+}
+
 enum scrip_status scrip_purse_header_put(const struct scrip_purse_header *header, uint8_t out[SCRIP_PURSE_HEADER])
 {
     uint8_t at[SCRIP_PURSE_HEADER] = {'S', 'C', 'R', 'P', LAYOUT_VERSION, header->profile};

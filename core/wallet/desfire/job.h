@@ -23,9 +23,15 @@ struct job {
     struct scrip_purse_topup topup;
     struct scrip_journal_line line;
     /* personalisation */
-    bool exists;       /* an application is there already */
-    uint8_t picc_type; /* key type bits of KS2 */
+    bool exists;       /* there is an application */
+    uint8_t picc_type; /* of the card's master key */
+    uint8_t candidate; /* which of the keys that it may be */
+    bool deleted;      /* the half-made application */
+    bool is_short;     /* of memory */
+    bool formatted;
     uint8_t phase;
+    uint8_t index;  /* looking: number of a file or key */
+    uint32_t files; /* bit by number: those that are there */
 };
 
 struct step {
@@ -78,6 +84,9 @@ enum scrip_status job_compare_take(struct scrip_purse_job *job, const struct scr
 /** The card header for who wants to show it, after everything else: a card that refuses it has ended the session. */
 enum scrip_status job_header_ask(struct scrip_purse_job *job, struct scrip_batch *batch);
 enum scrip_status job_header_take(struct scrip_purse_job *job, const struct scrip_replies *replies);
+
+/** The header that was read, into the result. @return SCRIP_OK; SCRIP_E_CURRENCY: the job is declined */
+enum scrip_status job_note_header(struct scrip_purse_job *job);
 
 /** Reads for settling own intents, and settling them (settle.c). */
 enum scrip_status job_settle_ask(struct scrip_purse_job *job, struct scrip_batch *batch);

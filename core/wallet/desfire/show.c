@@ -19,7 +19,7 @@ static bool may_read_header(struct scrip_purse_job *job)
     return job_of(job)->role == SCRIP_PURSE_PAY;
 }
 
-static enum scrip_status note_header(struct scrip_purse_job *job)
+enum scrip_status job_note_header(struct scrip_purse_job *job)
 {
     struct scrip_purse_result *result = &job->result;
     const uint16_t wanted = job->request->currency;
@@ -39,7 +39,7 @@ enum scrip_status job_compare_ask(struct scrip_purse_job *job, struct scrip_batc
 enum scrip_status job_compare_take(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
     SCRIP_TRY(job_take(job, replies));
-    return note_header(job);
+    return job_note_header(job);
 }
 
 enum scrip_status job_header_ask(struct scrip_purse_job *job, struct scrip_batch *batch)
@@ -55,7 +55,7 @@ enum scrip_status job_header_take(struct scrip_purse_job *job, const struct scri
         job->result.failure = (struct scrip_desfire_failure){.status = SCRIP_OK};
         return SCRIP_OK;
     }
-    return status == SCRIP_OK ? note_header(job) : status;
+    return status == SCRIP_OK ? job_note_header(job) : status;
 }
 
 const struct step steps_balance[] = {
@@ -121,7 +121,7 @@ static enum scrip_status take_header(struct scrip_purse_job *job, const struct s
 {
     SCRIP_TRY(job_take(job, replies));
     const struct scrip_desfire_facts *facts = &job_of(job)->tap.facts;
-    SCRIP_TRY(note_header(job));
+    SCRIP_TRY(job_note_header(job));
     if ((facts->has & SCRIP_FACT_TMAC) != 0) {
         job->result.has_tmc = true;
         job->result.tmc = facts->tmc;

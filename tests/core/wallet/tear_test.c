@@ -161,50 +161,11 @@ static void a_smallest_debit_without_answer_stays_open_for_the_server(void **sta
     bench_free(b);
 }
 
-/* Torn anywhere, personalisation can simply be done again. */
-static void a_torn_personalisation_starts_over(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *profile;
-        enum scrip_desfire_generation generation;
-    } kinds[] = {{"an12113", SCRIP_DESFIRE_EV3}, {"ev1+random-id", SCRIP_DESFIRE_EV1}, {"plain", SCRIP_DESFIRE_EV1}};
-    struct bench *b = &bench;
-    unsigned cases = 0;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        for (int fault = CARD_BEFORE; fault <= LINK_AFTER; fault++) {
-            /* every frame; of the many card writes every fourth, shifted per kind of fault */
-            const unsigned stride = fault <= CARD_HALF ? 4 : 1;
-            bool hit = true;
-            for (unsigned n = 1 + (unsigned)fault % stride; hit; n += stride) {
-                given_fresh_card(b, kinds[i].profile, kinds[i].generation);
-                plan(b, (enum fault)fault, n);
-                const enum scrip_status first = tap(b, SCRIP_PURSE_PERSONALISE, START, 0);
-                hit = struck(b, (enum fault)fault, n);
-                power_back(b);
-                const enum scrip_status again = tap(b, SCRIP_PURSE_PERSONALISE, START, 0);
-                if (again != SCRIP_OK && again != SCRIP_E_EXISTS) {
-                    fail_msg("%s: fault %d at %u: %s, then %s at %02X %04X", kinds[i].profile, fault, n,
-                             scrip_status_name(first), scrip_status_name(again), b->job.result.failure.cmd,
-                             b->job.result.failure.sw);
-                }
-                assert_int_equal(balance_of(b), START);
-                assert_ok(tap(b, SCRIP_PURSE_DEBIT, FARE, 0));
-                bench_free(b);
-                cases++;
-            }
-        }
-    }
-    print_message("%u torn personalisations\n", cases);
-    assert_true(cases > 100);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_torn_debit_or_credit_happens_once),
         cmocka_unit_test(a_smallest_debit_without_answer_stays_open_for_the_server),
-        cmocka_unit_test(a_torn_personalisation_starts_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
