@@ -223,6 +223,25 @@ enum scrip_status scrip_keys_file_add(struct scrip_keys *keys, enum scrip_key_ro
     return status;
 }
 
+enum scrip_status scrip_keys_file_remove(struct scrip_keys *keys, enum scrip_key_role role, uint8_t version)
+{
+    struct file_store *store = file_store_of(keys);
+    if (store == NULL) {
+        return SCRIP_E_ARGUMENT;
+    }
+    struct entry *entry = find(store, role, version);
+    if (entry == NULL) {
+        return SCRIP_E_KEY;
+    }
+    if (entry == find(store, role, SCRIP_KEY_NEWEST)) {
+        return SCRIP_E_STATE;
+    }
+    struct entry *last = &store->entries[--store->count];
+    memmove(entry, entry + 1, (size_t)(last - entry) * sizeof *entry);
+    scrip_wipe(last, sizeof *last);
+    return SCRIP_OK;
+}
+
 enum scrip_status scrip_keys_file_fill(struct scrip_keys *keys, const struct scrip_random *random,
                                        const struct scrip_clock *clock)
 {

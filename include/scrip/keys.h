@@ -157,6 +157,12 @@ enum scrip_status scrip_keys_file_add(struct scrip_keys *keys, enum scrip_key_ro
                                       struct scrip_bytes bytes, const struct scrip_random *random,
                                       const struct scrip_clock *clock);
 
+/** Remove an older version of a role from a file store (in memory), and wipe it. The newest stays: what is made, sealed
+ *  or opened without a version being named goes by it.
+ *  @return SCRIP_OK; SCRIP_E_KEY: there is no such key; SCRIP_E_STATE: it is the newest; SCRIP_E_ARGUMENT: not a file
+ *          store */
+enum scrip_status scrip_keys_file_remove(struct scrip_keys *keys, enum scrip_key_role role, uint8_t version);
+
 /** One key of every role, version 1, from `random`. For a first store and for demonstrations. */
 enum scrip_status scrip_keys_file_fill(struct scrip_keys *keys, const struct scrip_random *random,
                                        const struct scrip_clock *clock);

@@ -154,6 +154,58 @@ static void a_version_is_never_replaced(void **state)
     assert_int_equal(key[0], 0x10);
 }
 
+static void an_older_version_goes_and_leaves_the_others(void **state)
+{
+    (void)state;
+    uint8_t key[16];
+    struct scrip_keys *again;
+    struct scrip_key_info info;
+    for (uint8_t version = 1; version <= 4; version++) {
+        given_key(SCRIP_KEY_PAY, version, (uint8_t)(0x10 * version));
+    }
+    given_key(SCRIP_KEY_TOPUP, 2, 0x70);
+    assert_ok(scrip_keys_file_remove(bench.keys, SCRIP_KEY_PAY, 2));
+    assert_ok(scrip_keys_file_remove(bench.keys, SCRIP_KEY_PAY, 1));
+    assert_status(scrip_keys_file_remove(bench.keys, SCRIP_KEY_PAY, 2), SCRIP_E_KEY);
+    saved();
+    assert_ok(scrip_keys_file_open(bench.path, &right, &again));
+    assert_status(scrip_keys_diversify(again, SCRIP_KEY_PAY, 2, scrip_bytes(NULL, 0), key), SCRIP_E_KEY);
+    assert_ok(scrip_keys_diversify(again, SCRIP_KEY_PAY, 3, scrip_bytes(NULL, 0), key));
+    assert_int_equal(key[0], 0x30);
+    assert_ok(scrip_keys_diversify(again, SCRIP_KEY_PAY, SCRIP_KEY_NEWEST, scrip_bytes(NULL, 0), key));
+    assert_int_equal(key[0], 0x40);
+    assert_ok(scrip_keys_diversify(again, SCRIP_KEY_TOPUP, 2, scrip_bytes(NULL, 0), key));
+    assert_int_equal(key[0], 0x70);
+    assert_status(scrip_keys_info(again, 3, &info), SCRIP_E_NOT_FOUND);
+    scrip_keys_close(again);
+}
+
+static void the_newest_version_stays(void **state)
+{
+    (void)state;
+    uint8_t key[16];
+    given_key(SCRIP_KEY_PAY, 1, 0x10);
+    given_key(SCRIP_KEY_TOPUP, 1, 0x30);
+    given_key(SCRIP_KEY_TOPUP, 9, 0x31);
+    assert_status(scrip_keys_file_remove(bench.keys, SCRIP_KEY_PAY, 1), SCRIP_E_STATE);
+    assert_status(scrip_keys_file_remove(bench.keys, SCRIP_KEY_TOPUP, 9), SCRIP_E_STATE);
+    assert_status(scrip_keys_file_remove(bench.keys, SCRIP_KEY_SEAL, 1), SCRIP_E_KEY);
+    assert_ok(scrip_keys_file_remove(bench.keys, SCRIP_KEY_TOPUP, 1));
+    assert_status(scrip_keys_file_remove(bench.keys, SCRIP_KEY_TOPUP, 9), SCRIP_E_STATE);
+    assert_ok(scrip_keys_diversify(bench.keys, SCRIP_KEY_TOPUP, 9, scrip_bytes(NULL, 0), key));
+}
+
+static void a_place_that_was_emptied_is_free_again(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 64; i++) {
+        given_key(SCRIP_KEY_SEAL, (uint8_t)i, (uint8_t)i);
+    }
+    assert_ok(scrip_keys_file_remove(bench.keys, SCRIP_KEY_SEAL, 0));
+    given_key(SCRIP_KEY_SEAL, 64, 64);
+    saved();
+}
+
 static void a_store_takes_so_many_keys_and_no_more(void **state)
 {
     (void)state;
@@ -412,6 +464,9 @@ int main(void)
         TEST(the_newest_version_is_listed_first),
         TEST(a_check_value_is_a_cmac_of_zeros),
         TEST(a_version_is_never_replaced),
+        TEST(an_older_version_goes_and_leaves_the_others),
+        TEST(the_newest_version_stays),
+        TEST(a_place_that_was_emptied_is_free_again),
         TEST(a_store_takes_so_many_keys_and_no_more),
         TEST(a_saved_store_opens_with_its_passphrase_only),
         TEST(without_a_passphrase_nothing_opens),
