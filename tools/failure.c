@@ -47,6 +47,8 @@ static const struct failure_row ROWS[] = {
     ROW(WRONG_KEY, SCRIP_E_AUTH, 0, ANY, KEY, WRONG_KEY_TEXT, WRONG_KEY_REMEDY),
     ROW(MISSING_KEY, SCRIP_E_KEY, 0, ANY, KEY, "the key store has no key for this",
         "scrip keys list shows what is in the store; scrip keys init makes a full one"),
+    ROW(NEWEST_KEY, SCRIP_OK, 0, ANY, KEY, "the newest key of a role stays: what is made from now on goes by it",
+        "add the key that follows it (scrip keys add), and bring it to the cards, before this one goes"),
     ROW(KEY_STORE, SCRIP_OK, 0, ANY, KEY, "the key store cannot be opened",
         "check the file and the passphrase (--passphrase-file or SCRIP_PASSPHRASE)"),
     ROW(MISSING_RIGHT, SCRIP_E_CARD, 0xAE, ANY, RIGHT, NO_RIGHT_TEXT, NO_RIGHT_REMEDY),
@@ -138,6 +140,27 @@ static const struct failure_row ROWS[] = {
         "the line stays in the journal, for the issuer to compare with those of other terminals; if a credit is not "
         "there, "
         "make a new order for it"),
+    ROW(NO_DESFIRE, SCRIP_OK, 0, ANY, CARD, "this is no MIFARE DESFire EV1, EV2 or EV3",
+        "present one; a MIFARE Classic takes a purse of its own: --purse classic, bcd or otp"),
+    ROW(OLD_CARD, SCRIP_OK, 0, ANY, CARD,
+        "this card is too old for the purse: it lacks the secure messaging that the profile is built on",
+        "give an EV1 the purse ev1 or plain (--purse), or take an EV2 or EV3"),
+    ROW(NO_MEMORY, SCRIP_OK, 0, ANY, CARD, "the card has too little memory left for the purse",
+        "delete what is not needed with the tool that made it, or take another card"),
+    ROW(MASTER_KEY, SCRIP_OK, 0, ANY, KEY,
+        "the card's own master key is neither the factory's nor that of this key store",
+        "name the key that the card has (--picc-key FILE of scrip purse init), or take a blank card"),
+    ROW(FOREIGN_APPLICATION, SCRIP_OK, 0, ANY, CARD,
+        "the card has an application 014499 that was not made with this purse and key store",
+        "name the --purse and --keys that it was begun with; else delete it with the tool that made it, or take another "
+        "card"),
+    ROW(OTHER_PROFILE, SCRIP_OK, 0, ANY, CARD, "the card has a purse already, of another profile",
+        "use it with its own --purse: a card keeps the profile that it was made with"),
+    ROW(OTHER_KEYS, SCRIP_OK, 0, ANY, KEY, "the card has this purse already, but not with the newest keys of this store",
+        "an order of kind rekey brings it the newest (scrip order create); --key-version names older ones to compare "
+        "with"),
+    ROW(TORN_MAKING, SCRIP_OK, 0, ANY, CARD, "the card left the field before its purse was finished",
+        "put it back and give the same command again: it finishes the purse"),
     ROW(STEP, SCRIP_OK, 0, ANY, FILE, "a command of the story did not do what it should",
         "the folder of the demonstration has its log; scrip COMMAND --help tells about the command"),
     ROW(STALE, SCRIP_E_STALE, 0, ANY, LEDGER, "something newer has happened to this card or order",
@@ -243,6 +266,7 @@ const char *tool_card_state_text(enum tool_card_state state)
         [TOOL_CARD_UNKNOWN] =
             "the card holds either the old or the new value, never anything in between; which one is not known yet",
         [TOOL_CARD_CHANGED] = "the change is on the card",
+        [TOOL_CARD_HALF_MADE] = "its purse may be half made, and holds no value",
         [TOOL_CARD_MENDED] = "a copy that an earlier tear had left was mended; the value was not changed",
     };
     return (size_t)state < sizeof texts / sizeof texts[0] ? texts[state] : NULL;

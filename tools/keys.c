@@ -1,4 +1,4 @@
-/* keys.c: scrip keys init|list|add|export-terminal */
+/* keys.c: scrip keys init|list|add|remove|export-terminal */
 #include "common.h"
 #include <scrip/posix.h>
 #include <string.h>
@@ -91,28 +91,8 @@ const struct tool_command tool_keys_list = {
 
 /* ---- add --------------------------------------------------------------------------------------------------------- */
 
-#define KEY_MAX    32U
-#define CLASSIC    6U /* bytes of a key of MIFARE Classic */
-#define LINE_CHARS 128U
-
-/* The first line of a file, or of standard input: hex digits, blanks allowed. It goes nowhere but into `key`. */
-static int read_key(struct tool *tool, const char *path, uint8_t key[KEY_MAX], size_t *len)
-{
-    char line[LINE_CHARS] = "";
-    const bool standard = strcmp(path, "-") == 0;
-    FILE *file = standard ? stdin : fopen(path, "re");
-    const bool read = file != NULL && fgets(line, sizeof line, file) != NULL;
-    if (file != NULL && !standard) {
-        fclose(file);
-    }
-    line[strcspn(line, "\r\n")] = '\0';
-    *len = read ? tool_hex_of(line, key, KEY_MAX) : 0;
-    scrip_wipe(line, sizeof line);
-    if (!read) {
-        return tool_fail_status(tool, SCRIP_E_IO, "reading the key from %s", standard ? "standard input" : path);
-    }
-    return *len > 0 ? TOOL_OK : tool_usage(tool, "--from: the first line is to be the key in hex digits");
-}
+#define KEY_MAX 32U
+#define CLASSIC 6U /* bytes of a key of MIFARE Classic */
 
 /* Six bytes are a whole key of MIFARE Classic. What follows them is random, so that the check value in a listing says
  * nothing about so short a key. */
@@ -133,12 +113,11 @@ static int complete_key(struct tool *tool, enum scrip_key_role role, uint8_t key
 
 static int take_key(struct tool *tool, enum scrip_key_role role, uint8_t key[KEY_MAX], size_t *len)
 {
-    const char *from = tool_text(tool, "from");
     *len = 0;
-    if (from == NULL) {
+    if (!tool_has(tool, "from")) {
         return TOOL_OK;
     }
-    const int code = read_key(tool, from, key, len);
+    const int code = tool_key_file(tool, "from", key, KEY_MAX, len);
     return code == TOOL_OK ? complete_key(tool, role, key, len) : code;
 }
 
@@ -183,7 +162,7 @@ static int add_key(struct tool *tool, struct scrip_keys *keys, enum scrip_key_ro
     return code;
 }
 
-static int add(struct tool *tool)
+static int change(struct tool *tool, int (*key)(struct tool *tool, struct scrip_keys *keys, enum scrip_key_role role))
 {
     struct scrip_keys *keys = NULL;
     enum scrip_key_role role = SCRIP_KEY_AMK;
@@ -191,9 +170,14 @@ static int add(struct tool *tool)
         return tool_usage(tool, "--role: there is no role '%s'", tool_text(tool, "role"));
     }
     int code = tool_keys_open(tool, &keys);
-    code = code == TOOL_OK ? add_key(tool, keys, role) : code;
+    code = code == TOOL_OK ? key(tool, keys, role) : code;
     scrip_keys_close(keys);
     return code;
+}
+
+static int add(struct tool *tool)
+{
+    return change(tool, add_key);
 }
 
 const struct tool_command tool_keys_add = {
@@ -224,6 +208,108 @@ const struct tool_command tool_keys_add = {
     .run = add,
 };
 
+/* ---- remove ------------------------------------------------------------------------------------------------------ */
+
+/* What whoever still has the key will meet. */
+static const char *const LEFT_BEHIND[] = {
+    [SCRIP_KEY_AMK] = "cards that were made with it can be paid with and topped up, and get no new keys",
+    [SCRIP_KEY_PAY] =
+        "cards that still have it are refused by every terminal whose store lacks it, and get no new keys",
+    [SCRIP_KEY_WRITE] = "cards that still have it take no data of the issuer, and get no new keys",
+    [SCRIP_KEY_TOPUP] = "cards that still have it can be topped up by nobody, and get no new keys",
+    [SCRIP_KEY_TMAC] = "a card keeps this key for ever: what cards that were made with it do is proved no more, their "
+                       "top-ups stay open and their payments are refused",
+    [SCRIP_KEY_PICC] = "cards that were made with it can be paid with and topped up, and never be laid out anew",
+    [SCRIP_KEY_ID] = "cards with random UID that were made with it are recognised by nobody",
+    [SCRIP_KEY_SEAL] = "sessions and phone tokens of orders that were sealed with it are refused: a phone begins anew, "
+                       "and asks for its token once more",
+    [SCRIP_KEY_CHECKPOINT] = "checkpoints that were made with it can be compared with no ledger",
+    [SCRIP_KEY_BCD] = "wallets that still have it are opened by nobody",
+};
+
+_Static_assert(sizeof LEFT_BEHIND / sizeof LEFT_BEHIND[0] == SCRIP_KEY_ROLE_COUNT, "a sentence for each role");
+
+static int fail_remove(struct tool *tool, enum scrip_status status, enum scrip_key_role role, int64_t version)
+{
+    char what[96];
+    (void)snprintf(what, sizeof what, "removing version %lld of role %s", (long long)version,
+                   scrip_key_role_name(role));
+    return tool_fail(
+        tool, &(struct tool_failure){.status = status,
+                                     .problem = status == SCRIP_E_STATE ? TOOL_PROBLEM_NEWEST_KEY : TOOL_PROBLEM_DERIVE,
+                                     .what = what});
+}
+
+static int remove_key(struct tool *tool, struct scrip_keys *keys, enum scrip_key_role role)
+{
+    const struct scrip_passphrase passphrase = tool_passphrase(tool);
+    const int64_t version = tool_number(tool, "version", 0);
+    const enum scrip_status status = version > 255 ? SCRIP_E_KEY : scrip_keys_file_remove(keys, role, (uint8_t)version);
+    tool_put(tool, "role", json_string(scrip_key_role_name(role)));
+    tool_put(tool, "version", json_integer(version));
+    if (status != SCRIP_OK) {
+        return fail_remove(tool, status, role, version);
+    }
+    const int code = save(tool, keys, tool_text(tool, "keys"), &passphrase, true);
+    if (code == TOOL_OK) {
+        tool_say(tool, "version %lld of the %s key is gone from it: %s", (long long)version, scrip_key_role_name(role),
+                 LEFT_BEHIND[role]);
+        tool_put(tool, "left_behind", json_string(LEFT_BEHIND[role]));
+    }
+    return code;
+}
+
+static int remove_version(struct tool *tool)
+{
+    return change(tool, remove_key);
+}
+
+const struct tool_command tool_keys_remove = {
+    .name = "keys remove",
+    .summary = "take an old version of a role's key out of a store",
+    .text =
+        "For the end of a roll-over, when nothing has the old key any more. There is no way back but a copy of the "
+        "store, so make one first. What still has the key then: a card with an old pay, write or topup key is neither "
+        "opened nor re-keyed; a Transaction MAC key stays on a card for ever, and must stay in the store as long as "
+        "cards that were made with it; tokens sealed with an old seal key are refused. The newest version of a role is "
+        "never removed.\n\n"
+        "The store is written as a new file and put in the old one's place: whatever happens in between, it is the old "
+        "one or the new one. Copies keep the key: a server reads its store when it starts, and terminals need new ones "
+        "(keys export-terminal).",
+    .options = (const struct tool_option[]){TOOL_OPTION_KEYS,
+                                            TOOL_OPTION_PASSPHRASE,
+                                            {.name = "role",
+                                             .kind = TOOL_TEXT,
+                                             .value = "ROLE",
+                                             .help = "what the key is for: see keys list",
+                                             .required = true},
+                                            {.name = "version",
+                                             .kind = TOOL_NUMBER,
+                                             .value = "NUMBER",
+                                             .help = "the version to remove",
+                                             .required = true},
+                                            TOOL_OPTION_TEST_COST,
+                                            {.name = NULL}},
+    .example = "  scrip keys remove --keys issuer.keys --role pay --version 1",
+    .run = remove_version,
+};
+
+/* ---- export-terminal --------------------------------------------------------------------------------------------- */
+
+/* @return SCRIP_OK; SCRIP_E_KEY: there is none so new */
+static enum scrip_status drop_pay_keys_before(struct scrip_keys *terminal, int64_t version)
+{
+    struct scrip_key_info info;
+    for (size_t i = 0; scrip_keys_info(terminal, i, &info) == SCRIP_OK;) {
+        if (info.role != SCRIP_KEY_PAY || info.version >= version) {
+            i++;
+        } else if (scrip_keys_file_remove(terminal, info.role, info.version) != SCRIP_OK) {
+            return SCRIP_E_KEY;
+        }
+    }
+    return SCRIP_OK;
+}
+
 static int export_terminal(struct tool *tool)
 {
     struct scrip_keys *keys = NULL, *terminal = NULL;
@@ -235,7 +321,10 @@ static int export_terminal(struct tool *tool)
     }
     const unsigned more = (tool_has(tool, "with-id") ? SCRIP_KEY_BIT(SCRIP_KEY_ID) : 0U) |
                           (tool_has(tool, "with-bcd") ? SCRIP_KEY_BIT(SCRIP_KEY_BCD) : 0U);
-    const enum scrip_status status = scrip_keys_file_export_terminal(keys, more, &terminal);
+    enum scrip_status status = scrip_keys_file_export_terminal(keys, more, &terminal);
+    if (status == SCRIP_OK) {
+        status = drop_pay_keys_before(terminal, tool_number(tool, "from", 0));
+    }
     passphrase.file = new_file != NULL ? new_file : passphrase.file;
     code = status == SCRIP_OK ? save(tool, terminal, tool_text(tool, "store"), &passphrase, false)
                               : tool_fail_status(tool, status, "taking out the terminal's keys");
@@ -247,8 +336,10 @@ static int export_terminal(struct tool *tool)
 const struct tool_command tool_keys_export_terminal = {
     .name = "keys export-terminal",
     .summary = "write the key store of a terminal: it can debit, never credit",
-    .text = "Writes a new store that holds the pay keys only, all versions. With it a terminal reads, debits and logs; "
-            "it cannot credit, and a thief who has it cannot either.",
+    .text = "Writes a new store that holds the pay keys only, all versions or those from --from on. With it a terminal "
+            "reads, debits and logs; it cannot credit, and a thief who has it cannot either. A terminal without an old "
+            "version refuses cards that still have it; one that has it takes whoever knows the key for such a card, so "
+            "leave it out once the roll-over is done.",
     .operands = STORE_OPERAND,
     .options =
         (const struct tool_option[]){
@@ -258,12 +349,16 @@ const struct tool_command tool_keys_export_terminal = {
              .kind = TOOL_FILE,
              .value = "FILE",
              .help = "passphrase of the new store; else the same as of --keys"},
+            {.name = "from",
+             .kind = TOOL_NUMBER,
+             .value = "VERSION",
+             .help = "of the pay keys this version and newer ones only; else all"},
             {.name = "with-id", .kind = TOOL_FLAG, .help = "also the id keys, for cards with random UIDs"},
             {.name = "with-bcd",
              .kind = TOOL_FLAG,
              .help = "also the keys of BCD wallets; whoever has them can credit such cards too"},
             TOOL_OPTION_TEST_COST,
             {.name = NULL}},
-    .example = "  scrip keys export-terminal gate7.keys --keys issuer.keys",
+    .example = "  scrip keys export-terminal gate7.keys --keys issuer.keys --from 2",
     .run = export_terminal,
 };

@@ -112,6 +112,7 @@ enum tool_card_state {
     TOOL_CARD_UNKNOWN,   /**< a commit was sent and not answered: old or new, never in between */
     TOOL_CARD_CHANGED,   /**< the change was committed */
     TOOL_CARD_MENDED,    /**< a torn copy was mended, the value is as it was */
+    TOOL_CARD_HALF_MADE, /**< personalisation began and did not end */
 };
 
 /** Where in a conversation with a card it happened: the same status byte means other things elsewhere. */
@@ -146,6 +147,7 @@ enum tool_stage {
     TOOL_PROBLEM(READER, "reader")                                                                                     \
     TOOL_PROBLEM(MAC, "altered data")                                                                                  \
     TOOL_PROBLEM(MISSING_KEY, "missing key")                                                                           \
+    TOOL_PROBLEM(NEWEST_KEY, "newest key")                                                                             \
     TOOL_PROBLEM(KEY_STORE, "key store")                                                                               \
     TOOL_PROBLEM(NETWORK, "network")                                                                                   \
     TOOL_PROBLEM(DENIED, "access denied")                                                                              \
@@ -174,6 +176,14 @@ enum tool_stage {
     TOOL_PROBLEM(CREDITED, "credited already")                                                                         \
     TOOL_PROBLEM(UNDECIDED, "undecided payment")                                                                       \
     TOOL_PROBLEM(JOURNAL_FULL, "journal full")                                                                         \
+    TOOL_PROBLEM(NO_DESFIRE, "no DESFire")                                                                             \
+    TOOL_PROBLEM(OLD_CARD, "card too old")                                                                             \
+    TOOL_PROBLEM(NO_MEMORY, "too little memory")                                                                       \
+    TOOL_PROBLEM(MASTER_KEY, "unknown master key")                                                                     \
+    TOOL_PROBLEM(FOREIGN_APPLICATION, "foreign application")                                                           \
+    TOOL_PROBLEM(OTHER_PROFILE, "purse of another profile")                                                            \
+    TOOL_PROBLEM(OTHER_KEYS, "purse with other keys")                                                                  \
+    TOOL_PROBLEM(TORN_MAKING, "torn while it was made")                                                                \
     TOOL_PROBLEM(STEP, "step of the demonstration")                                                                    \
     TOOL_PROBLEM(REFUSED, "refused")                                                                                   \
     TOOL_PROBLEM(OTHER, "other")

@@ -10,6 +10,8 @@ static const struct {
     {"wrong key", "key", {.status = SCRIP_E_CARD, .sw = 0x91AE, .stage = TOOL_STAGE_AUTH_2}},
     {"wrong key type", "key", {.status = SCRIP_E_CARD, .sw = 0x91AE, .stage = TOOL_STAGE_AUTH_1}},
     {"wrong application", "card", {.status = SCRIP_E_CARD, .sw = 0x91A0, .stage = TOOL_STAGE_SELECT}},
+    {"missing key", "key", {.status = SCRIP_E_KEY}},
+    {"newest key", "key", {.problem = TOOL_PROBLEM_NEWEST_KEY}},
     {"missing right", "right", {.status = SCRIP_E_CARD, .sw = 0x919D, .stage = TOOL_STAGE_DATA}},
     {"limit", "limit", {.status = SCRIP_E_CARD, .sw = 0x91BE, .stage = TOOL_STAGE_DATA}},
     {"another currency", "card", {.status = SCRIP_E_CURRENCY, .card = TOOL_CARD_UNTOUCHED}},
