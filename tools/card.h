@@ -44,6 +44,44 @@ struct card_keys {
 int card_keys_choose(struct tool *tool, struct scrip_keys *keys, struct card_keys *chosen,
                      struct scrip_purse_request *request);
 
+/* ---- personalising a DESFire (card_personalise.c) ---- */
+
+/** What its header says, and which keys it gets. "currency" is the command's own. */
+#define CARD_OPTIONS_OF_HEADER                                                                                         \
+    {.name = "number",                                                                                                 \
+     .kind = TOOL_TEXT,                                                                                                \
+     .value = "DIGITS",                                                                                                \
+     .help = "DESFire: card number for the header, at most 20 digits; else made from the UID"},                        \
+        {.name = "issuer",                                                                                             \
+         .kind = TOOL_TEXT,                                                                                            \
+         .value = "NAME",                                                                                              \
+         .help = "DESFire: issuer's name for the header; else scrip"},                                                 \
+    {                                                                                                                  \
+        .name = "key-version", .kind = TOOL_NUMBER, .value = "VERSION",                                                \
+        .help = "DESFire: version of the pay, write and topup keys; else the newest of each"                           \
+    }
+
+/** Options that only one kind of card understands. */
+struct card_option_kind {
+    const char *name;
+    bool desfire;
+    const char *hint; /**< what to do instead; NULL: nothing */
+};
+
+/** Options of the other kind are refused: nobody should believe that they did something. @return TOOL_OK or TOOL_USAGE
+ */
+int card_check_options(struct tool *tool, const struct card_option_kind *rows, size_t count, bool desfire);
+
+/** The header as the options have it; without --number it is left to personalisation to make one.
+ *  @return TOOL_OK or TOOL_USAGE */
+int card_header_fill(struct tool *tool, struct scrip_purse_header *header);
+
+/** A card was not personalised. Says why, and what the card is like now. @return TOOL_FAILED */
+int card_fail_personalise(struct tool *tool, const struct scrip_purse_result *result, const char *what);
+
+/** Where a LINK leads to a card file, note the purse in it, for card show and card lint. The link is closed. */
+void card_note_profile(struct tool *tool, const char *link, const struct scrip_desfire_profile *profile);
+
 /** What a storage card's file holds: sectors and purse; no key is shown. @return TOOL_OK or TOOL_FAILED */
 int card_show_classic(struct tool *tool, const char *path, const struct scrip_vcard_identity *identity);
 int card_show_otp(struct tool *tool, const char *path);

@@ -16,21 +16,13 @@ static int generation_of(const char *name, uint8_t otherwise)
     return otherwise;
 }
 
-/* Options that only one kind of card understands are refused for the others: nobody should believe that they did
- * something. */
 static int check_options(struct tool *tool, bool desfire)
 {
-    static const struct {
-        const char *name;
-        bool desfire;
-    } rows[] = {{"generation", true}, {"keep-pending", true}, {"keep-on-0c", true},
-                {"number", true},     {"key-version", true},  {"genuine", false}};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (tool_has(tool, rows[i].name) && rows[i].desfire != desfire) {
-            return tool_usage(tool, "--%s: only for %s cards", rows[i].name, desfire ? "storage" : "DESFire");
-        }
-    }
-    return TOOL_OK;
+    static const struct card_option_kind rows[] = {
+        {"generation", true, NULL}, {"keep-pending", true, NULL}, {"keep-on-0c", true, NULL}, {"number", true, NULL},
+        {"issuer", true, NULL},     {"key-version", true, NULL},  {"genuine", false, NULL},
+    };
+    return card_check_options(tool, rows, sizeof rows / sizeof rows[0], desfire);
 }
 
 static int fill_identity(struct tool *tool, const struct scrip_profile *profile, struct scrip_vcard_identity *identity)
@@ -60,34 +52,6 @@ static int fill_identity(struct tool *tool, const struct scrip_profile *profile,
             return tool_usage(tool, "--uid: 88 is no first byte of a UID of four bytes, and no fourth of seven");
         }
         identity->uid_len = (uint8_t)len;
-    }
-    return TOOL_OK;
-}
-
-/* What the card header says. A card without a number gets its UID as one. */
-static int fill_header(struct tool *tool, const struct scrip_desfire_profile *profile, const uint8_t uid[7],
-                       const uint8_t now[8], struct scrip_purse_header *header)
-{
-    const struct scrip_currency *currency = scrip_currency_find(tool_text(tool, "currency"));
-    const char *number = tool_text(tool, "number");
-    uint64_t as_number = 0;
-    if (currency == NULL) {
-        return tool_usage(tool, "--currency: '%s' is no currency that scrip knows", tool_text(tool, "currency"));
-    }
-    for (size_t i = 0; i < 7; i++) {
-        as_number = as_number << 8 | uid[i];
-    }
-    header->profile = scrip_desfire_profile_id(profile);
-    header->currency = currency->number;
-    header->exponent = currency->exponent;
-    memcpy(header->issued, now, sizeof header->issued);
-    snprintf(header->issuer, sizeof header->issuer, "%s", tool_text(tool, "issuer"));
-    if (number == NULL) {
-        snprintf(header->card_number, sizeof header->card_number, "%llu", (unsigned long long)as_number);
-    } else if (strlen(number) >= sizeof header->card_number) {
-        return tool_usage(tool, "--number: at most 20 digits");
-    } else {
-        snprintf(header->card_number, sizeof header->card_number, "%s", number);
     }
     return TOOL_OK;
 }
@@ -122,16 +86,14 @@ static int run_personalise(struct tool *tool, const struct scrip_profile *profil
     const enum scrip_status status =
         family != NULL ? scrip_purse_run(&job, family, SCRIP_PURSE_PERSONALISE, request, link) : SCRIP_E_UNSUPPORTED;
     if (status != SCRIP_OK) {
-        return desfire
-                   ? tool_fail_card(tool, status, &job.result.failure, TOOL_CARD_UNTOUCHED, "personalising the card")
-                   : fail_storage(tool, &job.result);
+        return desfire ? card_fail_personalise(tool, &job.result, "personalising the card")
+                       : fail_storage(tool, &job.result);
     }
     say_personalised(tool, &job.result);
     return TOOL_OK;
 }
 
-static int personalise(struct tool *tool, const char *path, const struct scrip_profile *profile,
-                       const struct scrip_vcard_identity *identity)
+static int personalise(struct tool *tool, const char *path, const struct scrip_profile *profile)
 {
     const struct scrip_clock clock = scrip_clock_system();
     struct scrip_purse_header header = {0};
@@ -143,9 +105,7 @@ static int personalise(struct tool *tool, const char *path, const struct scrip_p
     struct scrip_link *link = NULL;
     struct scrip_keys *keys = NULL;
     scrip_purse_timestamp(clock.now_ms(clock.ctx), request.timestamp);
-    int code = profile->family != SCRIP_VCARD_DESFIRE
-                   ? TOOL_OK
-                   : fill_header(tool, &profile->desfire, identity->uid, request.timestamp, &header);
+    int code = profile->family != SCRIP_VCARD_DESFIRE ? TOOL_OK : card_header_fill(tool, &header);
     code = code == TOOL_OK ? tool_keys_open(tool, &keys) : code;
     if (code != TOOL_OK) {
         return code;
@@ -200,7 +160,7 @@ static int make_card(struct tool *tool, const struct scrip_profile *profile, str
         return tool_fail(tool,
                          &(struct tool_failure){.status = status, .what = "making the card file", .detail = error});
     }
-    code = blank ? TOOL_OK : personalise(tool, draft, profile, identity);
+    code = blank ? TOOL_OK : personalise(tool, draft, profile);
     code = card_place(tool, draft, path, code);
     if (code == TOOL_OK) {
         say_made(tool, identity, blank ? "" : profile->name);
@@ -266,19 +226,7 @@ const struct tool_command tool_card_new = {
              .value = "GENERATION",
              .help = "DESFire: in place of the profile's",
              .choices = "EV1 EV2 EV3"},
-            {.name = "number",
-             .kind = TOOL_TEXT,
-             .value = "DIGITS",
-             .help = "DESFire: card number for the header, at most 20 digits; else made from the UID"},
-            {.name = "issuer",
-             .kind = TOOL_TEXT,
-             .value = "NAME",
-             .help = "issuer's name for the header",
-             .initial = "scrip"},
-            {.name = "key-version",
-             .kind = TOOL_NUMBER,
-             .value = "VERSION",
-             .help = "DESFire: version of the pay, write and topup keys; else the newest of each"},
+            CARD_OPTIONS_OF_HEADER,
             {.name = "keep-pending",
              .kind = TOOL_FLAG,
              .help = "emulator: a new authentication keeps an open transaction"},

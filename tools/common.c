@@ -77,6 +77,27 @@ struct scrip_purse_keys tool_purse_keys(struct scrip_keys *keys)
     return (struct scrip_purse_keys){.ctx = keys, .get = get_key};
 }
 
+#define KEY_LINE 128U /* characters: 32 bytes with blanks between them */
+
+int tool_key_file(struct tool *tool, const char *option, uint8_t *key, size_t cap, size_t *len)
+{
+    char line[KEY_LINE] = "";
+    const char *path = tool_text(tool, option);
+    const bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "re");
+    const bool read = file != NULL && fgets(line, sizeof line, file) != NULL;
+    if (file != NULL && !standard) {
+        fclose(file);
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    *len = read ? tool_hex_of(line, key, cap) : 0;
+    scrip_wipe(line, sizeof line);
+    if (!read) {
+        return tool_fail_status(tool, SCRIP_E_IO, "reading the key from %s", standard ? "standard input" : path);
+    }
+    return *len > 0 ? TOOL_OK : tool_usage(tool, "--%s: the first line is to be the key in hex digits", option);
+}
+
 /* ---- purses ---------------------------------------------------------------------------------------------------- */
 
 /* Which part of the conversation a command code belongs to. */

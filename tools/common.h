@@ -27,6 +27,11 @@ int tool_keys_open(struct tool *tool, struct scrip_keys **keys);
 /** A purse's view of a key store. @param keys borrowed */
 struct scrip_purse_keys tool_purse_keys(struct scrip_keys *keys);
 
+/** One key that an option names a file for: its first line, or that of standard input for "-", in hex digits. It goes
+ *  nowhere but into `key`, which the caller wipes. @param cap at most 32
+ *  @return TOOL_OK; TOOL_FAILED: it cannot be read; TOOL_USAGE: no hex digits, or too many */
+int tool_key_file(struct tool *tool, const char *option, uint8_t *key, size_t cap, size_t *len);
+
 /* ---- purses ---- */
 
 #define TOOL_OPTION_PURSE                                                                                              \

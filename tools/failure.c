@@ -152,11 +152,13 @@ static const struct failure_row ROWS[] = {
         "name the key that the card has (--picc-key FILE of scrip purse init), or take a blank card"),
     ROW(FOREIGN_APPLICATION, SCRIP_OK, 0, ANY, CARD,
         "the card has an application 014499 that was not made with this purse and key store",
-        "name the --purse and --keys that it was begun with; else delete it with the tool that made it, or take another "
+        "name the --purse and --keys that it was begun with; else delete it with the tool that made it, or take "
+        "another "
         "card"),
     ROW(OTHER_PROFILE, SCRIP_OK, 0, ANY, CARD, "the card has a purse already, of another profile",
         "use it with its own --purse: a card keeps the profile that it was made with"),
-    ROW(OTHER_KEYS, SCRIP_OK, 0, ANY, KEY, "the card has this purse already, but not with the newest keys of this store",
+    ROW(OTHER_KEYS, SCRIP_OK, 0, ANY, KEY,
+        "the card has this purse already, but not with the newest keys of this store",
         "an order of kind rekey brings it the newest (scrip order create); --key-version names older ones to compare "
         "with"),
     ROW(TORN_MAKING, SCRIP_OK, 0, ANY, CARD, "the card left the field before its purse was finished",

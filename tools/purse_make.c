@@ -1,5 +1,6 @@
-/* purse_make.c: scrip purse init|rekey|force-init: an operator lays out, re-keys, and rescues purses of storage cards.
- */
+/* purse_make.c: scrip purse init|rekey|force-init: an operator lays purses out on blank cards, and re-keys and rescues
+ * those of storage cards. */
+#include "card.h"
 #include "purse_visit.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@ static int storage_only(struct tool *tool, const struct visit *visit)
                : tool_usage(tool, "--purse: '%s' is no purse of a storage card", tool_text(tool, "purse"));
 }
 
-/* An amount of 0 is one here. */
+/* An amount of 0 is one here, and what is meant where none is given. */
 static int amount_or_zero(struct tool *tool, const char *name, int32_t *minor)
 {
     const struct scrip_currency *currency = NULL;
@@ -23,7 +24,7 @@ static int amount_or_zero(struct tool *tool, const char *name, int32_t *minor)
     if (code != TOOL_OK) {
         return code;
     }
-    if (scrip_money_parse(currency, text, &amount) == SCRIP_OK && amount == 0) {
+    if (text == NULL || (scrip_money_parse(currency, text, &amount) == SCRIP_OK && amount == 0)) {
         *minor = 0;
         return TOOL_OK;
     }
@@ -48,41 +49,185 @@ static int choose_unit(struct tool *tool, struct visit *visit)
     return code;
 }
 
+static int init_storage(struct tool *tool, struct visit *visit)
+{
+    char money[SCRIP_MONEY_TEXT_MAX], uid[15];
+    int code = amount_or_zero(tool, "amount", &visit->request.amount);
+    code = code == TOOL_OK ? visit_set_up(tool, visit, SCRIP_PURSE_PERSONALISE) : code;
+    code = code == TOOL_OK ? choose_unit(tool, visit) : code;
+    code = code == TOOL_OK ? visit_run(tool, visit, SCRIP_PURSE_PERSONALISE, "making the purse") : code;
+    if (code == TOOL_OK) {
+        tool_say(tool, "card %s has the purse %s with %s", visit_uid_text(visit, uid), tool_text(tool, "purse"),
+                 tool_money(tool, visit->job.result.balance, money));
+    }
+    return code;
+}
+
+#define PICC_KEY_MAX 24U
+
+/* 8 bytes are DES, 16 are 2K3DES or AES, 24 are 3K3DES: the card knows which. */
+static int take_picc_key(struct tool *tool, uint8_t key[PICC_KEY_MAX], struct scrip_bytes *out)
+{
+    size_t len = 0;
+    if (!tool_has(tool, "picc-key")) {
+        return TOOL_OK;
+    }
+    const int code = tool_key_file(tool, "picc-key", key, PICC_KEY_MAX, &len);
+    if (code == TOOL_OK && len != 8 && len != 16 && len != PICC_KEY_MAX) {
+        return tool_usage(tool, "--picc-key: a master key has 8, 16 or 24 bytes");
+    }
+    *out = scrip_bytes(key, len);
+    return code;
+}
+
+/* What was wanted, and the card that is there says otherwise: it stays as it is, and nobody should be in doubt. */
+static void say_kept(struct tool *tool, const struct scrip_purse_result *result)
+{
+    const char *number = tool_text(tool, "number"), *issuer = tool_text(tool, "issuer");
+    if (number != NULL && strcmp(number, result->header.card_number) != 0) {
+        tool_note(tool, "its card number stays %s", result->header.card_number);
+    }
+    if (issuer != NULL && strcmp(issuer, result->header.issuer) != 0) {
+        tool_note(tool, "its issuer stays %s", result->header.issuer);
+    }
+}
+
+static void say_desfire(struct tool *tool, const struct visit *visit, struct scrip_purse_header *header)
+{
+    const struct scrip_purse_result *result = &visit->job.result;
+    const bool was_there = result->found == SCRIP_FOUND_PURSE;
+    char money[SCRIP_MONEY_TEXT_MAX], uid[15];
+    const char *purse = tool_text(tool, "purse");
+    visit_uid_text(visit, uid);
+    if (was_there) {
+        tool_say(tool, "card %s has the purse %s and these keys already: it is left as it is, with %s", uid, purse,
+                 tool_money(tool, result->balance, money));
+        *header = result->header;
+        say_kept(tool, result);
+    } else {
+        if (header->card_number[0] == '\0') {
+            scrip_purse_number_of_uid(result->uid, header->card_number);
+        }
+        tool_say(tool, "card %s (%s) has the purse %s now, card number %s%s", uid, result->product, purse,
+                 header->card_number,
+                 result->found == SCRIP_FOUND_HALF ? "; an earlier attempt had left it half made" : "");
+        tool_say(tool, "a server takes it with: scrip card register %s --purse %s", uid, purse);
+    }
+    tool_put(tool, "made", json_boolean(!was_there));
+    tool_put(tool, "product", json_string(result->product));
+    tool_put(tool, "purse", json_string(purse));
+    tool_put(tool, "card_number", json_string(header->card_number));
+}
+
+static int run_desfire(struct tool *tool, struct visit *visit, struct scrip_purse_header *header)
+{
+    static const char what[] = "making the purse";
+    struct scrip_purse_result *result = &visit->job.result;
+    tool_progress(tool, "%s: keep the card on the reader", what);
+    (void)scrip_purse_run(&visit->job, visit->purse.family, SCRIP_PURSE_PERSONALISE, &visit->request, visit->link);
+    tool_progress(tool, NULL);
+    if (result->status != SCRIP_OK && result->status != SCRIP_E_CURRENCY) {
+        tool_put(tool, "outcome", json_string(scrip_outcome_name(result->outcome)));
+        return card_fail_personalise(tool, result, what);
+    }
+    const int code = visit_tell(tool, visit, SCRIP_PURSE_PERSONALISE, what);
+    if (code == TOOL_OK) {
+        say_desfire(tool, visit, header);
+    }
+    return code;
+}
+
+static int init_desfire(struct tool *tool, struct visit *visit)
+{
+    struct scrip_purse_header header = {0};
+    struct card_keys chosen;
+    uint8_t picc_key[PICC_KEY_MAX] = {0};
+    int code = take_picc_key(tool, picc_key, &visit->request.picc_key);
+    code = code == TOOL_OK ? card_header_fill(tool, &header) : code;
+    code = code == TOOL_OK ? visit_set_up(tool, visit, SCRIP_PURSE_PERSONALISE) : code;
+    code = code == TOOL_OK ? card_keys_choose(tool, visit->keys, &chosen, &visit->request) : code;
+    visit->request.get_version = NULL; /* a card is made with the keys chosen, or not at all */
+    visit->request.header = &header;
+    code = code == TOOL_OK ? run_desfire(tool, visit, &header) : code;
+    scrip_wipe(picc_key, sizeof picc_key);
+    return code;
+}
+
+static int check_init_options(struct tool *tool, bool desfire)
+{
+    static const struct card_option_kind rows[] = {
+        {"amount", false, ": a DESFire gets its value by an order of the server (scrip order create, scrip topup)"},
+        {"unit", false, NULL},
+        {"number", true, NULL},
+        {"issuer", true, NULL},
+        {"key-version", true, NULL},
+        {"picc-key", true, NULL},
+    };
+    return card_check_options(tool, rows, sizeof rows / sizeof rows[0], desfire);
+}
+
 static int init(struct tool *tool)
 {
     struct visit visit = {.terminal.fd = -1};
-    char money[SCRIP_MONEY_TEXT_MAX], uid[15];
-    int code = amount_or_zero(tool, "amount", &visit.request.amount);
-    code = code == TOOL_OK ? visit_set_up(tool, &visit, SCRIP_PURSE_PERSONALISE) : code;
-    code = code == TOOL_OK ? storage_only(tool, &visit) : code;
-    code = code == TOOL_OK ? choose_unit(tool, &visit) : code;
-    code = code == TOOL_OK ? visit_run(tool, &visit, SCRIP_PURSE_PERSONALISE, "making the purse") : code;
+    int code = tool_purse(tool, &visit.purse);
+    const bool desfire = code == TOOL_OK && visit_is_desfire(&visit);
+    code = code == TOOL_OK ? check_init_options(tool, desfire) : code;
     if (code == TOOL_OK) {
-        tool_say(tool, "card %s has the purse %s with %s", visit_uid_text(&visit, uid), tool_text(tool, "purse"),
-                 tool_money(tool, visit.job.result.balance, money));
+        code = desfire ? init_desfire(tool, &visit) : init_storage(tool, &visit);
     }
     visit_clear(&visit);
+    if (code == TOOL_OK && desfire) {
+        card_note_profile(tool, tool_text(tool, "reader"), &visit.purse.desfire);
+    }
     return code;
 }
 
 const struct tool_command tool_purse_init = {
     .name = "purse init",
-    .summary = "lay a purse out on a storage card",
-    .text = "Writes both copies of the value while the sector still has its transport key, and the keys last. Torn on "
-            "the way it is done again by the same command; a card that has its purse with that value already is left "
-            "as it is. What the two blocks held before is lost.",
-    .options = (const struct tool_option[]){OPTIONS_OF_CARD,
-                                            {.name = "amount",
-                                             .kind = TOOL_TEXT,
-                                             .value = "AMOUNT",
-                                             .help = "value to begin with; for the one-time wallet its face value",
-                                             .initial = "0"},
-                                            {.name = "unit",
-                                             .kind = TOOL_TEXT,
-                                             .value = "AMOUNT",
-                                             .help = "one-time wallet: what one of its units is worth"},
-                                            {.name = NULL}},
-    .example = "  scrip purse init --reader pcsc:0 --keys issuer.keys --purse bcd",
+    .summary = "lay a purse out on a blank card",
+    .text =
+        "Makes an empty purse on a MIFARE DESFire that is fresh from the factory, or on the sector of a storage card. "
+        "Torn on the way it is done again by the same command; a card that has its purse already is left as it is.\n\n"
+        "DESFire (purses an12113, split, ev1, plain): application, files, access rights, diversified keys of the "
+        "store, card header; the card's own master key becomes the store's, and there is no way back without that. "
+        "Looking comes first: a card of another product, too old or too small for the purse, with an application of "
+        "somebody else in its place, with another purse or other keys is refused and not changed. A card "
+        "whose master key is not the factory's (all zero) needs --picc-key. Where tears have used the memory up and "
+        "the card has no other application, it is formatted. The value begins at 0: an order of the server gives it "
+        "some, so that the book knows. Do this at a desk, through a reader that you trust.\n\n"
+        "Storage cards: writes both copies of the value while the sector still has its transport key, and the keys "
+        "last. One that has its purse with another value is refused. What the two blocks held before is lost.",
+    .options =
+        (const struct tool_option[]){
+            TOOL_OPTION_READER,
+            TOOL_OPTION_WAIT,
+            TOOL_OPTION_KEYS,
+            TOOL_OPTION_PASSPHRASE,
+            TOOL_OPTION_PURSE,
+            {.name = "currency",
+             .kind = TOOL_TEXT,
+             .value = "CODE",
+             .help = "ISO 4217 code of what a DESFire is to count in, and of the amounts of a storage card; else EUR"},
+            CARD_OPTIONS_OF_HEADER,
+            {.name = "picc-key",
+             .kind = TOOL_FILE,
+             .value = "FILE",
+             .help = "DESFire: the card's present master key, where it is not the "
+                     "factory's: 8, 16 or 24 bytes in hex on the first line, - is "
+                     "standard input"},
+            {.name = "amount",
+             .kind = TOOL_TEXT,
+             .value = "AMOUNT",
+             .help = "storage cards: value to begin with, else 0; for the one-time "
+                     "wallet its face value"},
+            {.name = "unit",
+             .kind = TOOL_TEXT,
+             .value = "AMOUNT",
+             .help = "one-time wallet: what one of its units is worth"},
+            {.name = NULL}},
+    .example = "  scrip purse init --reader pcsc:0 --keys issuer.keys\n"
+               "  scrip purse init --reader pn532:/dev/ttyUSB0 --keys issuer.keys --purse ev1 --number 1001\n"
+               "  scrip purse init --reader pcsc:0 --keys issuer.keys --purse bcd",
     .run = init,
 };
 
