@@ -44,7 +44,7 @@ enum scrip_status scrip_dump_format_of_text(struct scrip_bytes text, enum scrip_
  *  (unknown, or zeros as READ gives them), it is put there.
  *  @param error  receives one sentence, with line or block where there is one and never a byte of content; may be NULL
  *  @return SCRIP_OK; SCRIP_E_FORMAT: see `error`; SCRIP_E_LENGTH: longer than SCRIP_DUMP_TEXT_MAX; SCRIP_E_UNSUPPORTED:
- *          a card that is no MIFARE Classic 1K or 4K; SCRIP_E_MEMORY */
+ *          a card that is no MIFARE Classic 1K or 4K; SCRIP_E_ARGUMENT: no such format; SCRIP_E_MEMORY */
 enum scrip_status scrip_dump_read(enum scrip_dump_format format, struct scrip_bytes text, struct scrip_card_dump *dump,
                                   char error[SCRIP_DUMP_ERROR_MAX]);
 
@@ -61,7 +61,7 @@ void scrip_dump_fill(struct scrip_card_dump *dump, struct scrip_dump_gaps *gaps)
 /** Write a dump. Unknown bytes: ?? in FLIPPER, as scrip_dump_fill in the others.
  *  @param with_keys  false: keys are left out as if they were unknown, key B also where it is plain data
  *  @param out        SCRIP_DUMP_TEXT_MAX bytes should be free
- *  @return SCRIP_OK; SCRIP_E_SPACE; SCRIP_E_MEMORY */
+ *  @return SCRIP_OK; SCRIP_E_SPACE; SCRIP_E_ARGUMENT: no such format; SCRIP_E_MEMORY */
 enum scrip_status scrip_dump_write(enum scrip_dump_format format, const struct scrip_card_dump *dump, bool with_keys,
                                    struct scrip_buf *out);
 

@@ -60,7 +60,8 @@ void scrip_desfire_card_off(struct scrip_desfire_card *card);
 /** Answer one command APDU in any framing (wrapped 90.., ISO 7816-4, or native).
  *  @param rsp  receives the response; SCRIP_DESFIRE_RAPDU_MAX bytes should be free
  *  @return SCRIP_OK if the card answered, refusals included; SCRIP_E_SPACE: rsp too small;
- *          SCRIP_E_NV: storage failed or lost power, the card must be powered on again */
+ *          SCRIP_E_NV: storage failed or lost power, the card must be powered on again; SCRIP_E_RANDOM: the host's
+ *          random source failed; SCRIP_E_ARGUMENT: an empty command */
 enum scrip_status scrip_desfire_card_apdu(struct scrip_desfire_card *card, struct scrip_bytes command,
                                           struct scrip_buf *rsp);
 

@@ -72,7 +72,7 @@ void scrip_journal_line_encode(const struct scrip_journal_line *line, uint8_t ou
  *          version */
 enum scrip_status scrip_journal_line_decode(struct scrip_bytes in, struct scrip_journal_line *line);
 
-/** A journal. Read `terminal`, `first`, `last`, `acknowledged`; the rest is private. */
+/** A journal. Read `terminal`, `last`, `acknowledged`; the rest is private. */
 struct scrip_journal {
     const struct scrip_nv *nv; /* borrowed */
     uint32_t slots;
@@ -99,14 +99,14 @@ uint64_t scrip_journal_first(const struct scrip_journal *journal);
 /** Append an intent: durable when this returns SCRIP_OK.
  *  @param line  its sequence, terminal and state are filled in
  *  @return SCRIP_OK; SCRIP_E_LIMIT: full of lines that were not uploaded: upload first; SCRIP_E_NV: not durable, take
- * it as not written */
+ *          it as not written; SCRIP_E_FORMAT: a line that could not be read back */
 enum scrip_status scrip_journal_append(struct scrip_journal *journal, struct scrip_journal_line *line);
 
 /** Give a line its result. A line that was acknowledged counts as not acknowledged again.
  *  @param tmv  NULL: none; else 8 bytes, and `tmc` is the counter
- *  @return SCRIP_OK; SCRIP_E_NOT_FOUND; SCRIP_E_STATE: it is CONFIRMED already; SCRIP_E_NV: it may be an intent again
- *          (memory that failed behind the write, and shows it, has made it)
- */
+ *  @return SCRIP_OK; SCRIP_E_NOT_FOUND; SCRIP_E_CORRUPT; SCRIP_E_STATE: it is CONFIRMED already, or the result would be
+ *          INTENT; SCRIP_E_NV: it may be an intent again (memory that failed behind the write, and shows it, has made
+ *          it); SCRIP_E_OVERFLOW: as scrip_journal_acknowledge */
 enum scrip_status scrip_journal_settle(struct scrip_journal *journal, uint64_t sequence, enum scrip_journal_state state,
                                        uint32_t tmc, const uint8_t *tmv);
 
@@ -118,13 +118,15 @@ enum scrip_status scrip_journal_get(const struct scrip_journal *journal, uint64_
 enum scrip_status scrip_journal_read(const struct scrip_journal *journal, uint64_t sequence,
                                      uint8_t out[SCRIP_JOURNAL_LINE]);
 
-/** The newest line of a card that has no result, at or before sequence `*from`; start with scrip_journal_next and go on
+/** The newest line of a card that has no result, at or before sequence `from`; start with scrip_journal_next and go on
  *  with the sequence found minus one.
  *  @return SCRIP_OK: `*line`; SCRIP_E_NOT_FOUND: no more; SCRIP_E_NV */
 enum scrip_status scrip_journal_find_open(const struct scrip_journal *journal, const uint8_t uid[7], uint64_t from,
                                           struct scrip_journal_line *line);
 
-/** The server has taken all lines up to `sequence`. @return SCRIP_OK; SCRIP_E_ARGUMENT: beyond the last; SCRIP_E_NV */
+/** The server has taken all lines up to `sequence`.
+ *  @return SCRIP_OK; SCRIP_E_ARGUMENT: beyond the last; SCRIP_E_NV; SCRIP_E_OVERFLOW: the head has been written
+ *          2^32 times */
 enum scrip_status scrip_journal_acknowledge(struct scrip_journal *journal, uint64_t sequence);
 
 #endif

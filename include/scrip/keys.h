@@ -131,12 +131,13 @@ struct scrip_passphrase {
 };
 
 /** An empty store in memory; nothing is written before scrip_keys_file_save.
- *  @return SCRIP_OK; SCRIP_E_MEMORY */
+ *  @return SCRIP_OK; SCRIP_E_MEMORY; SCRIP_E_RANDOM: the system has no random numbers */
 enum scrip_status scrip_keys_file_new(struct scrip_keys **keys);
 
-/** Open a file. @return SCRIP_OK; SCRIP_E_IO: cannot be read; SCRIP_E_PASSPHRASE: none given; SCRIP_E_FORMAT: no key
- * store; SCRIP_E_MAC: wrong passphrase, or the file was altered; SCRIP_E_CORRUPT: opened, but malformed inside;
- *  SCRIP_E_MEMORY */
+/** Open a file.
+ *  @return SCRIP_OK; SCRIP_E_IO: cannot be read; SCRIP_E_PASSPHRASE: none given; SCRIP_E_FORMAT: no key store;
+ *          SCRIP_E_MAC: wrong passphrase, or the file was altered; SCRIP_E_CORRUPT: opened, but malformed inside;
+ *          SCRIP_E_MEMORY; SCRIP_E_RANDOM */
 enum scrip_status scrip_keys_file_open(const char *path, const struct scrip_passphrase *passphrase,
                                        struct scrip_keys **keys);
 
@@ -177,7 +178,7 @@ enum scrip_status scrip_keys_file_fill(struct scrip_keys *keys, const struct scr
 enum scrip_status scrip_keys_file_export_terminal(struct scrip_keys *keys, unsigned more, struct scrip_keys **terminal);
 
 /** Take in the plain contents of a key file, as they are after opening; what a fuzzer feeds.
- *  @return SCRIP_OK; SCRIP_E_CORRUPT (nothing is added) */
+ *  @return SCRIP_OK; SCRIP_E_CORRUPT (nothing is added); SCRIP_E_ARGUMENT: not an empty store of files */
 enum scrip_status scrip_keys_file_parse(struct scrip_keys *keys, struct scrip_bytes plain);
 
 /** For programs that hold keys, first thing in main: no core dumps, no tracing by others of the same user.

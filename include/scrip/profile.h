@@ -74,7 +74,7 @@ struct scrip_profile {
 /** Read a profile's text.
  *  @param name   how it is to be called, up to 23 characters: "an12113"
  *  @param error  receives one sentence with the line number when it fails; may be NULL
- *  @return SCRIP_OK; SCRIP_E_FORMAT: see `error`; SCRIP_E_LENGTH: too long, or the name is */
+ *  @return SCRIP_OK; SCRIP_E_FORMAT: see `error`; SCRIP_E_LENGTH: too long, or the name is; SCRIP_E_MEMORY */
 enum scrip_status scrip_profile_parse(const char *name, struct scrip_bytes text, struct scrip_profile *profile,
                                       char error[SCRIP_PROFILE_ERROR_MAX]);
 

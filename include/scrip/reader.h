@@ -41,11 +41,11 @@ enum scrip_status scrip_link_open(const char *spec, const struct scrip_link_worl
 
 /** A link to an open virtual card. A storage card lies before a reader in software, which answers the pseudo-APDUs of
  *  pcsc.h for it; a card of part 4 is spoken to directly, and its reader tells UID and ATS (FF CA).
- *  @param owned close the card with the link @return SCRIP_E_MEMORY */
+ *  @param owned close the card with the link @return SCRIP_OK; SCRIP_E_MEMORY */
 enum scrip_status scrip_link_to_card(struct scrip_vcard *card, bool owned, struct scrip_link **link);
 
 /** The same with random numbers of the reader, which it needs to authenticate to a storage card: a run can be repeated.
- *  @param random borrowed; NULL: the system's */
+ *  @param random borrowed; NULL: the system's @return as scrip_link_to_card */
 enum scrip_status scrip_link_to_card_seeded(struct scrip_vcard *card, bool owned, const struct scrip_random *random,
                                             struct scrip_link **link);
 
