@@ -91,7 +91,7 @@ enum scrip_status scrip_vcard_dump_otp(const char *path, struct scrip_otp_dump *
                                        char error[SCRIP_VCARD_ERROR_MAX]);
 
 /** Make a card file out of a dump, unknown bytes filled. The file must not exist; a process killed in between leaves
- * half a card, so make it beside its place and move it there. ATQA and SAK become those of our cards of this size.
+ *  half a card, so make it beside its place and move it there. ATQA and SAK become those of our cards of this size.
  *  @param genuine  as in struct scrip_vcard_identity
  *  @return as scrip_vcard_make */
 enum scrip_status scrip_vcard_make_from(const char *path, const struct scrip_card_dump *dump, bool genuine,

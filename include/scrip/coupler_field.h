@@ -22,8 +22,7 @@ struct scrip_coupler_field {
 /** Bind to a field, whose carrier stays as it is; no card is found yet. What the operations of coupler.h do here:
  *
  *  find: up to three power cycles, until a card is selected (and activated, where it can part 4). Cards do not come
- * while a call is under way, so `timeout_ms` is not waited for. With several cards in the field it is always the same
- * one.
+ *  while a call is under way, so `timeout_ms` is not waited for. With several cards in the field it is always the same.
  *
  *  again: S(DESELECT) where it applies, then WUPA up to three times: the first throws back a card that is active still.
  *

@@ -39,7 +39,7 @@ uint32_t scrip_crypto1_word_open(struct scrip_crypto1 *cipher, uint32_t encipher
 uint32_t scrip_crypto1_successor(uint32_t nonce, uint32_t steps);
 
 /** Both sides of the three passes begin here: the key into the register, then `uid4 ^ nt` through it. uid4 is the UID
- * of four bytes or the last four of a longer one.
+ *  of four bytes or the last four of a longer one.
  *  @return the 32 keystream bits meanwhile: a nested authentication enciphers nt with them */
 uint32_t scrip_crypto1_begin(struct scrip_crypto1 *cipher, const uint8_t key[6], uint32_t uid4, uint32_t nt);
 

@@ -85,7 +85,7 @@ struct scrip_pcd_4 {
  *  @param cid      0..14: card identifier; above 0 it goes into every block when the card supports that
  *  @param fastest  enum scrip_rate that the radio should go up to
  *  @return SCRIP_OK; SCRIP_E_NO_CARD: no answer; SCRIP_E_MAC: a damaged one; SCRIP_E_FORMAT: no ATS, or one of more
- * than 33 bytes; SCRIP_E_ARGUMENT: no such cid or rate, or frames of less than 16 bytes; SCRIP_E_LINK */
+ *          than 33 bytes; SCRIP_E_ARGUMENT: no such cid or rate, or frames of less than 16 bytes; SCRIP_E_LINK */
 enum scrip_status scrip_pcd_4_begin(struct scrip_pcd_4 *pcd, const struct scrip_radio *radio,
                                     struct scrip_target *target, uint8_t cid, uint8_t fastest);
 

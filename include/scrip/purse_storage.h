@@ -67,10 +67,9 @@ const char *scrip_storage_about_at(size_t i);
  *  @return SCRIP_OK; SCRIP_E_NOT_FOUND: no such purse or option; SCRIP_E_UNSUPPORTED: option and purse do not fit */
 enum scrip_status scrip_storage_purse_make(const char *name, struct scrip_storage_purse *purse);
 
-/** Are the blocks in that sector, different, no manufacturer block, and all
- *  else in its range? For purses that were not
- *  made by scrip_storage_purse_make. A native purse with compatible access passes; no job begins on it. @return
- * SCRIP_OK; SCRIP_E_ARGUMENT */
+/** Are the blocks in that sector, different, no manufacturer block, and all else in its range? For purses that were not
+ *  made by scrip_storage_purse_make. A native purse with compatible access passes; no job begins on it.
+ *  @return SCRIP_OK; SCRIP_E_ARGUMENT */
 enum scrip_status scrip_storage_purse_check(const struct scrip_storage_purse *purse);
 
 /** "classic", "bcd", "otp"; "?" for others. Static memory. */
@@ -161,9 +160,9 @@ struct scrip_purse_result;
 
 /** Settle the open lines of a purse by its balance, proved this moment. Only the newest line of a purse can be judged;
  *  older ones stay open. Lines of the card's other purses (by profile number and sector) are left alone. Counts
- * result->settled; sets result->commit_open when a line stays open, and result->recovered, ->committed and ->sequence
- * when one of them was found done that is what `operation` (enum scrip_purse_operation) asks for now: then the job is
- * over, and accepted.
+ *  result->settled; sets result->commit_open when a line stays open, and result->recovered, ->committed and ->sequence
+ *  when one of them was found done that is what `operation` (enum scrip_purse_operation) asks for now: then the job is
+ *  over, and accepted.
  *  @return SCRIP_OK; SCRIP_E_NV and others: the journal failed: change nothing */
 enum scrip_status scrip_storage_settle(const struct scrip_purse_request *request, unsigned operation,
                                        const uint8_t uid[7], int32_t balance, int tag,
@@ -171,7 +170,7 @@ enum scrip_status scrip_storage_settle(const struct scrip_purse_request *request
 
 /** Does this terminal's journal let an order be credited to this card?
  *  @return SCRIP_OK; SCRIP_E_EXISTS: it was, confirmed or found; SCRIP_E_WAIT: it may have been: there is an intent
- * that could not be settled, and the issuer must decide */
+ *          that could not be settled, and the issuer must decide */
 enum scrip_status scrip_storage_may_credit(const struct scrip_journal *journal, const uint8_t uid[7],
                                            uint32_t reference);
 

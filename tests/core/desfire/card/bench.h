@@ -56,7 +56,7 @@ uint8_t frame(struct bench *b, const char *hex);
 
 /** One command with its plain parameters in hex (blanks allowed), protected as the session and the table of commands
  *  demand, in as many frames as it takes. Plain answer in `data`. A refusal ends the host's session too. A response
- * that does not verify fails the test. @return the status byte; 00 for 90 */
+ *  that does not verify fails the test. @return the status byte; 00 for 90 */
 uint8_t ask(struct bench *b, uint8_t cmd, const char *params);
 
 /** The same for parameters that are not text. */
