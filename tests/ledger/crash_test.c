@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #define LAW(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
@@ -191,6 +192,45 @@ static void of_two_servers_one_issues(void **state)
     assert_book(d->ledger);
 }
 
+/* A server that always has something to do: two milliseconds of work, and next to none in between. */
+struct busy_server {
+    struct desk *desk;
+    atomic_bool over;
+    unsigned commits;
+};
+
+static void *never_idle(void *ctx)
+{
+    struct busy_server *server = ctx;
+    while (!server->over) {
+        server->commits += scrip_ledger_begin(server->desk->ledger) == SCRIP_OK;
+        usleep(2000);
+        (void)scrip_ledger_commit(server->desk->ledger);
+        usleep(300);
+    }
+    return NULL;
+}
+
+static void a_busy_server_does_not_keep_another_waiting(void **state)
+{
+    struct desk *d = *state;
+    struct busy_server busy = {.desk = d};
+    struct scrip_ledger *other = NULL;
+    pthread_t thread;
+    const struct scrip_ledger_config config = {.path = d->path, .clock = {.ctx = d, .now_ms = desk_now}};
+    assert_ok(scrip_ledger_open(&config, &other));
+    assert_int_equal(pthread_create(&thread, NULL, never_idle, &busy), 0);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_ok(scrip_ledger_begin(other));
+        assert_ok(scrip_ledger_commit(other));
+        usleep(1000);
+    }
+    busy.over = true;
+    pthread_join(thread, NULL);
+    assert_in_range(busy.commits, 1, 300);
+    scrip_ledger_close(other);
+}
+
 static void a_second_writer_waits_and_then_gives_up(void **state)
 {
     struct desk *d = *state;
@@ -239,6 +279,7 @@ int main(void)
         LAW(a_commit_whose_answer_is_lost_is_repeated_without_harm),
         LAW(a_killed_process_loses_nothing_that_it_reported),
         LAW(of_two_servers_one_issues),
+        LAW(a_busy_server_does_not_keep_another_waiting),
         LAW(a_second_writer_waits_and_then_gives_up),
         LAW(a_ledger_that_is_being_written_can_be_opened_and_read),
         LAW(a_file_that_is_no_ledger_is_refused),
