@@ -13,12 +13,18 @@
 
 /* ---- life ---- */
 
+bool scrip_server_needs_key(enum scrip_key_role role)
+{
+    return role == SCRIP_KEY_TOPUP || role == SCRIP_KEY_TMAC || role == SCRIP_KEY_SEAL;
+}
+
 static enum scrip_status check_keys(struct scrip_keys *keys)
 {
-    static const enum scrip_key_role needed[] = {SCRIP_KEY_TOPUP, SCRIP_KEY_TMAC, SCRIP_KEY_SEAL};
     uint8_t version;
-    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
-        SCRIP_TRY(scrip_keys_newest(keys, needed[i], &version));
+    for (unsigned role = 0; role < SCRIP_KEY_ROLE_COUNT; role++) {
+        if (scrip_server_needs_key((enum scrip_key_role)role)) {
+            SCRIP_TRY(scrip_keys_newest(keys, (enum scrip_key_role)role, &version));
+        }
     }
     return SCRIP_OK;
 }

@@ -85,6 +85,9 @@ struct scrip_server_config {
     uint32_t rate_per_minute;   /**< requests per peer and per phone token; 0: unlimited */
 };
 
+/** Can no server do without a key of this role? topup, tmac and seal. */
+bool scrip_server_needs_key(enum scrip_key_role role);
+
 /** @return SCRIP_OK; SCRIP_E_KEY: a needed key is missing; SCRIP_E_MEMORY; SCRIP_E_ARGUMENT */
 enum scrip_status scrip_server_new(const struct scrip_server_config *config, struct scrip_server **server);
 void scrip_server_free(struct scrip_server *server);
@@ -138,7 +141,7 @@ enum scrip_status scrip_server_phone_token(struct scrip_server *server, const ch
 struct scrip_http;
 
 struct scrip_http_config {
-    struct scrip_server *server; /**< borrowed */
+    struct scrip_server *server; /**< borrowed; NULL: it comes later, see scrip_http_serve */
     const char *address;         /**< numeric IPv4 or IPv6 address; NULL: 127.0.0.1 */
     uint16_t port;               /**< 0: any free one, see scrip_http_port */
     const char *cert_file;       /**< PEM chain; with key_file: TLS; NULL: plain HTTP */
@@ -149,8 +152,12 @@ struct scrip_http_config {
 };
 
 /** Listen. @return SCRIP_OK; SCRIP_E_NETWORK: address in use or not ours; SCRIP_E_IO: certificate unreadable;
- *  SCRIP_E_MEMORY */
+ *  SCRIP_E_FORMAT: the files hold no certificate and the key that belongs to it; SCRIP_E_MEMORY */
 enum scrip_status scrip_http_open(const struct scrip_http_config *config, struct scrip_http **http);
+
+/** The server of one that was opened without: so the address is ours before the server makes its files. Before the
+ *  first step; clients wait until then. @param server borrowed */
+void scrip_http_serve(struct scrip_http *http, struct scrip_server *server);
 
 /** The port that is listened on. */
 uint16_t scrip_http_port(const struct scrip_http *http);

@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -496,6 +497,20 @@ static char *read_text(const char *path)
     return text;
 }
 
+/* The HTTP library says of these files, too, only that it could not start. */
+static bool is_certificate_of_key(char *cert, char *key)
+{
+    const gnutls_datum_t certs = {.data = (unsigned char *)cert, .size = (unsigned)strlen(cert)};
+    const gnutls_datum_t keys = {.data = (unsigned char *)key, .size = (unsigned)strlen(key)};
+    gnutls_certificate_credentials_t both = NULL;
+    if (gnutls_certificate_allocate_credentials(&both) != GNUTLS_E_SUCCESS) {
+        return false;
+    }
+    const int taken = gnutls_certificate_set_x509_key_mem(both, &certs, &keys, GNUTLS_X509_FMT_PEM);
+    gnutls_certificate_free_credentials(both);
+    return taken >= 0;
+}
+
 static enum scrip_status read_tls(struct scrip_http *http)
 {
     if (http->config.cert_file == NULL) {
@@ -503,7 +518,10 @@ static enum scrip_status read_tls(struct scrip_http *http)
     }
     http->cert = read_text(http->config.cert_file);
     http->key = http->config.key_file == NULL ? NULL : read_text(http->config.key_file);
-    return http->cert != NULL && http->key != NULL ? SCRIP_OK : SCRIP_E_IO;
+    if (http->cert == NULL || http->key == NULL) {
+        return SCRIP_E_IO;
+    }
+    return is_certificate_of_key(http->cert, http->key) ? SCRIP_OK : SCRIP_E_FORMAT;
 }
 
 static enum scrip_status start(struct scrip_http *http)
@@ -564,6 +582,11 @@ enum scrip_status scrip_http_open(const struct scrip_http_config *config, struct
     }
     *http = made;
     return SCRIP_OK;
+}
+
+void scrip_http_serve(struct scrip_http *http, struct scrip_server *server)
+{
+    http->config.server = server;
 }
 
 uint16_t scrip_http_port(const struct scrip_http *http)

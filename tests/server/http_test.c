@@ -462,11 +462,43 @@ static void a_taken_port_or_a_missing_certificate_is_said(void **state)
     config.address = "localhost";
     assert_status(scrip_http_open(&config, &other), SCRIP_E_NETWORK);
     config.address = NULL;
+    assert_status(scrip_http_open(&config, &other), SCRIP_E_NETWORK);
     config.port = 0;
     config.cert_file = "/nonexistent/cert.pem";
     config.key_file = "/nonexistent/key.pem";
     assert_status(scrip_http_open(&config, &other), SCRIP_E_IO);
+    config.cert_file = __FILE__;
+    config.key_file = __FILE__;
+    assert_status(scrip_http_open(&config, &other), SCRIP_E_FORMAT);
     assert_null(other);
+}
+
+/* A client may come as soon as the address is taken, and is answered once there is a server. */
+static void a_client_that_came_before_the_server_is_answered(void **state)
+{
+    struct answer answer;
+    struct scrip_http_config config = {.idle_timeout_s = 1};
+    (void)state;
+    bench_open(&world.bench);
+    assert_ok(scrip_http_open(&config, &world.http));
+    (void)snprintf(world.url, sizeof world.url, "http://localhost:%u", scrip_http_port(world.http));
+    CURL *early = client("/health", &answer);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(scrip_http_port(world.http))};
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)(void *)&at, sizeof at), 0);
+    scrip_http_serve(world.http, world.bench.server);
+    world.stop = false;
+    assert_int_equal(pthread_create(&world.thread, NULL, serve, NULL), 0);
+    static const char request[] = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    char got[16] = "";
+    assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
+    assert_int_equal(read(fd, got, 12), 12);
+    assert_string_equal(got, "HTTP/1.1 200");
+    close(fd);
+    assert_int_equal(finish(early, &answer), CURLE_OK);
+    assert_int_equal(answer.status, 200);
+    (void)tear_down(NULL);
 }
 
 int main(void)
@@ -486,6 +518,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_crowd_of_requests_is_answered_in_turns, set_up_patient, tear_down),
         TEST(stopping_finishes_what_is_in_flight),
         TEST(a_taken_port_or_a_missing_certificate_is_said),
+        cmocka_unit_test(a_client_that_came_before_the_server_is_answered),
         cmocka_unit_test(a_self_made_certificate_serves_tls),
     };
     curl_global_init(CURL_GLOBAL_DEFAULT);
