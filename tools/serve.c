@@ -19,6 +19,7 @@
 #define OPERATOR_KEY_MAX 128U
 #define DAY_MS           86400000ULL
 #define CERTIFICATE_DAYS 365U
+#define MISSING_MAX      96U
 
 /* ---- settings: an option, else the configuration file, else the default ---- */
 
@@ -39,6 +40,7 @@ struct serve {
     struct scrip_server_config server_config;
     struct scrip_http_config http_config;
     char operator_key[OPERATOR_KEY_MAX];
+    bool made_certificate; /* by this process: goes again if it does not come to serving */
 };
 
 static const char *const SETTING_NAMES[] = {
@@ -120,7 +122,7 @@ static int read_config(struct serve *serve)
     return TOOL_OK;
 }
 
-/* ---- what was asked for: all of it is read before any file is made ---- */
+/* ---- what was asked for: all of it is read, and what others could refuse is tried, before any file is made ---- */
 
 static void log_line(void *ctx, const char *line)
 {
@@ -196,15 +198,32 @@ static int check_names(struct serve *serve)
     return TOOL_OK;
 }
 
-static enum scrip_status dev_certificate(const char *cert, const char *key)
+static bool is_there(const char *path)
 {
-    return access(cert, F_OK) == 0 ? SCRIP_OK : scrip_http_make_certificate(cert, key, CERTIFICATE_DAYS);
+    return access(path, F_OK) == 0;
 }
 
-static int fail_certificate(struct serve *serve, const struct scrip_http_config *config)
+static int fail_certificate(struct serve *serve, enum scrip_status status)
 {
-    return tool_fail_status(serve->tool, SCRIP_E_IO, "reading the certificate %s and its key %s", config->cert_file,
+    const struct scrip_http_config *config = &serve->http_config;
+    return tool_fail_status(serve->tool, status, "reading the certificate %s and its key %s", config->cert_file,
                             config->key_file);
+}
+
+/* Both or none: a key that is there already is somebody's. */
+static int make_certificate(struct serve *serve)
+{
+    const struct scrip_http_config *config = &serve->http_config;
+    if (!is_on(serve, "dev-cert") || is_there(config->cert_file)) {
+        return TOOL_OK;
+    }
+    serve->made_certificate = !is_there(config->key_file);
+    const enum scrip_status made =
+        serve->made_certificate ? scrip_http_make_certificate(config->cert_file, config->key_file, CERTIFICATE_DAYS)
+                                : SCRIP_E_EXISTS;
+    return made == SCRIP_OK ? TOOL_OK
+                            : tool_fail_status(serve->tool, made, "making the certificate %s and its key %s",
+                                               config->cert_file, config->key_file);
 }
 
 static int check_certificate(struct serve *serve)
@@ -213,15 +232,21 @@ static int check_certificate(struct serve *serve)
     if (config->cert_file == NULL) {
         return TOOL_OK;
     }
-    if (is_on(serve, "dev-cert")) {
-        const enum scrip_status made = dev_certificate(config->cert_file, config->key_file);
-        if (made != SCRIP_OK) {
-            return tool_fail_status(serve->tool, made, "making the certificate %s", config->cert_file);
-        }
+    const int code = make_certificate(serve);
+    if (code != TOOL_OK) {
+        return code;
     }
     return access(config->cert_file, R_OK) == 0 && access(config->key_file, R_OK) == 0
                ? TOOL_OK
-               : fail_certificate(serve, config);
+               : fail_certificate(serve, SCRIP_E_IO);
+}
+
+static void forget_certificate(const struct serve *serve)
+{
+    if (serve->made_certificate) {
+        (void)unlink(serve->http_config.cert_file);
+        (void)unlink(serve->http_config.key_file);
+    }
 }
 
 /* ---- the operator's key ---- */
@@ -255,6 +280,36 @@ static int check_operator_key(struct serve *serve, const char *from)
                                   OPERATOR_KEY_MIN, OPERATOR_KEY_MAX - 2U);
 }
 
+static int fail_operator_key(struct serve *serve, const char *path)
+{
+    return tool_fail_status(serve->tool, SCRIP_E_IO, "reading the operator's key %s", path);
+}
+
+static int read_operator_key(struct serve *serve, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL || fgets(serve->operator_key, sizeof serve->operator_key, file) == NULL) {
+        if (file != NULL) {
+            (void)fclose(file);
+        }
+        return fail_operator_key(serve, path);
+    }
+    (void)fclose(file);
+    serve->operator_key[strcspn(serve->operator_key, "\r\n")] = '\0';
+    return check_operator_key(serve, path);
+}
+
+/* May a file be made at this path? */
+static bool has_folder(const char *path)
+{
+    char folder[512];
+    const char *slash = strrchr(path, '/');
+    const int len = slash == NULL || slash == path ? 1 : (int)(slash - path);
+    return snprintf(folder, sizeof folder, "%.*s", len, slash == NULL ? "." : path) < (int)sizeof folder &&
+           access(folder, W_OK | X_OK) == 0;
+}
+
+/* A key that is not there is made last of all, so only its place is looked at. */
 static int load_operator_key(struct serve *serve)
 {
     const char *path = setting(serve, "operator-key-file", NULL);
@@ -263,19 +318,22 @@ static int load_operator_key(struct serve *serve)
         (void)snprintf(serve->operator_key, sizeof serve->operator_key, "%s", env == NULL ? "" : env);
         return env == NULL ? TOOL_OK : check_operator_key(serve, "SCRIP_OPERATOR_KEY");
     }
-    if (access(path, F_OK) != 0 && make_operator_key(path)) {
+    if (is_there(path)) {
+        return read_operator_key(serve, path);
+    }
+    return has_folder(path) ? TOOL_OK : fail_operator_key(serve, path);
+}
+
+static int new_operator_key(struct serve *serve)
+{
+    const char *path = setting(serve, "operator-key-file", NULL);
+    if (path == NULL || serve->operator_key[0] != '\0') {
+        return TOOL_OK;
+    }
+    if (make_operator_key(path)) {
         tool_note(serve->tool, "%s: a new key for the operator was made", path);
     }
-    FILE *file = fopen(path, "re");
-    if (file == NULL || fgets(serve->operator_key, sizeof serve->operator_key, file) == NULL) {
-        if (file != NULL) {
-            (void)fclose(file);
-        }
-        return tool_fail_status(serve->tool, SCRIP_E_IO, "reading the operator's key %s", path);
-    }
-    (void)fclose(file);
-    serve->operator_key[strcspn(serve->operator_key, "\r\n")] = '\0';
-    return check_operator_key(serve, path);
+    return read_operator_key(serve, path); /* also one that another instance made at the same time */
 }
 
 /* ---- opening ---- */
@@ -288,6 +346,33 @@ static int open_keys(struct serve *serve)
     passphrase.file = file != NULL ? file : passphrase.file;
     const enum scrip_status status = scrip_keys_file_open(path, &passphrase, &serve->keys);
     return status == SCRIP_OK ? TOOL_OK : tool_fail_status(serve->tool, status, "opening the key store %s", path);
+}
+
+/* Those that no server can do without and this store lacks, in one sentence; empty: none. */
+static void missing_keys(struct scrip_keys *keys, char text[MISSING_MAX])
+{
+    uint8_t version;
+    size_t len = 0;
+    text[0] = '\0';
+    for (unsigned i = 0; i < SCRIP_KEY_ROLE_COUNT; i++) {
+        const enum scrip_key_role role = (enum scrip_key_role)i;
+        if (scrip_server_needs_key(role) && scrip_keys_newest(keys, role, &version) != SCRIP_OK && len < MISSING_MAX) {
+            len += (size_t)snprintf(text + len, MISSING_MAX - len, "%s %s",
+                                    len == 0 ? "a server needs keys of it:" : ",", scrip_key_role_name(role));
+        }
+    }
+}
+
+static int check_keys(struct serve *serve)
+{
+    char missing[MISSING_MAX];
+    char what[256];
+    missing_keys(serve->keys, missing);
+    if (missing[0] == '\0') {
+        return TOOL_OK;
+    }
+    (void)snprintf(what, sizeof what, "starting a server with the key store %.200s", setting(serve, "keys", ""));
+    return tool_fail(serve->tool, &(struct tool_failure){.status = SCRIP_E_KEY, .what = what, .detail = missing});
 }
 
 static int open_ledger(struct serve *serve)
@@ -307,17 +392,18 @@ static int open_server(struct serve *serve)
     config->keys = serve->keys;
     config->operator_key = serve->operator_key[0] == '\0' ? NULL : serve->operator_key;
     const enum scrip_status status = scrip_server_new(config, &serve->server);
-    return status == SCRIP_OK ? TOOL_OK
-                              : tool_fail_status(serve->tool, status,
-                                                 "starting the server (it needs the keys topup, "
-                                                 "tmac and seal)");
+    if (status != SCRIP_OK) {
+        return tool_fail_status(serve->tool, status, "starting the server");
+    }
+    scrip_http_serve(serve->http, serve->server);
+    return TOOL_OK;
 }
 
 static int fail_listen(struct serve *serve, enum scrip_status status, const struct scrip_http_config *config)
 {
     char what[160];
-    if (status == SCRIP_E_IO && config->cert_file != NULL) {
-        return fail_certificate(serve, config);
+    if ((status == SCRIP_E_IO || status == SCRIP_E_FORMAT) && config->cert_file != NULL) {
+        return fail_certificate(serve, status);
     }
     (void)snprintf(what, sizeof what, "listening on %.100s port %u", config->address, config->port);
     return tool_fail(serve->tool, &(struct tool_failure){.status = status,
@@ -328,7 +414,6 @@ static int fail_listen(struct serve *serve, enum scrip_status status, const stru
 
 static int open_http(struct serve *serve)
 {
-    serve->http_config.server = serve->server;
     const enum scrip_status status = scrip_http_open(&serve->http_config, &serve->http);
     return status == SCRIP_OK ? TOOL_OK : fail_listen(serve, status, &serve->http_config);
 }
@@ -378,14 +463,18 @@ static void say_ready(struct serve *serve)
     tool_flush(serve->tool);
 }
 
+/* The ledger and the operator's key are made last, when nothing else is left that could refuse: a start that fails
+ * leaves no new file behind. */
 static int open_all(struct serve *serve)
 {
-    int (*const steps[])(struct serve *) = {read_config,       check_names,       check_server, check_http,
-                                            check_certificate, load_operator_key, open_keys,    open_ledger,
-                                            open_server,       open_http};
+    int (*const steps[])(struct serve *) = {
+        read_config, check_names,       check_server, check_http,  load_operator_key, open_keys,
+        check_keys,  check_certificate, open_http,    open_ledger, new_operator_key,  open_server,
+    };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         const int code = steps[i](serve);
         if (code != TOOL_OK) {
+            forget_certificate(serve);
             return code;
         }
     }
