@@ -63,8 +63,6 @@ struct wire {
 };
 
 static const uint8_t master[16] = "yardstick master";
-static const uint8_t rnda[16] = "the reader's one";
-static const uint8_t rndb[16] = "and the card's 1";
 static const uint8_t uid[7] = {4, 1, 2, 3, 4, 5, 6};
 static const struct scrip_desfire_auth_info info = {.ti = {1, 2, 3, 4}};
 
@@ -100,27 +98,24 @@ static void host_keys(struct scrip_desfire_key *key)
     must(scrip_an10922(SCRIP_AES128, master, SCRIP_BYTES_OF(m), key->bytes));
 }
 
-static void host_begin(struct wire *wire, uint8_t iv[16])
+static void host_begin(struct wire *wire, struct scrip_desfire_auth *auth)
 {
     struct scrip_desfire_key key;
-    uint8_t got[16];
     host_keys(&key);
     card_key(&key); /* the yardstick's card has the master itself */
-    must(scrip_desfire_auth_open_challenge(SCRIP_DESFIRE_SM_EV2, &key,
-                                           scrip_bytes(wire->challenge, wire->challenge_len), iv, got));
+    must(scrip_desfire_auth_open_challenge(auth, &key, scrip_bytes(wire->challenge, wire->challenge_len)));
     struct scrip_buf token = SCRIP_BUF_OF(wire->token);
-    must(scrip_desfire_auth_token(SCRIP_DESFIRE_SM_EV2, &key, rnda, got, iv, &token));
+    must(scrip_desfire_auth_token(auth, &key, &token));
     wire->token_len = token.len;
 }
 
-static void host_wrap(struct wire *wire, const struct visit *visit, uint8_t iv[16],
+static void host_wrap(struct wire *wire, const struct visit *visit, struct scrip_desfire_auth *auth,
                       struct scrip_desfire_session *session)
 {
     struct scrip_desfire_key key;
     uint8_t data[16] = {0xD0, 0x07};
     card_key(&key);
-    must(scrip_desfire_auth_finish(SCRIP_DESFIRE_SM_EV2, visit->key_no, &key, rnda, rndb, iv,
-                                   scrip_bytes(wire->proof, wire->proof_len), true, session, NULL));
+    must(scrip_desfire_auth_finish(auth, &key, scrip_bytes(wire->proof, wire->proof_len), session, NULL));
     for (size_t i = 0; i < visit->steps; i++) {
         const struct step *step = &visit->step[i];
         const struct scrip_desfire_protection how = protection(step);
@@ -145,26 +140,23 @@ static void host_open(struct wire *wire, const struct visit *visit, struct scrip
 
 /* ---- the card ---- */
 
-static void card_begin(struct wire *wire, uint8_t iv[16])
+static void card_begin(struct wire *wire, struct scrip_desfire_auth *auth)
 {
     struct scrip_desfire_key key;
     struct scrip_buf out = SCRIP_BUF_OF(wire->challenge);
     card_key(&key);
-    must(scrip_desfire_auth_challenge(SCRIP_DESFIRE_SM_EV2, &key, rndb, iv, &out));
+    must(scrip_desfire_auth_challenge(auth, &key, &out));
     wire->challenge_len = out.len;
 }
 
-static void card_prove(struct wire *wire, const struct visit *visit, uint8_t iv[16],
-                       struct scrip_desfire_session *session)
+static void card_prove(struct wire *wire, struct scrip_desfire_auth *auth, struct scrip_desfire_session *session)
 {
     struct scrip_desfire_key key;
-    uint8_t got[16];
     struct scrip_buf out = SCRIP_BUF_OF(wire->proof);
     card_key(&key);
-    must(scrip_desfire_auth_open_token(SCRIP_DESFIRE_SM_EV2, &key, scrip_bytes(wire->token, wire->token_len), rndb, iv,
-                                       got));
-    scrip_desfire_sm_begin_ev2(session, visit->key_no, key.bytes, got, rndb, info.ti);
-    must(scrip_desfire_auth_reply(SCRIP_DESFIRE_SM_EV2, &key, got, rndb, iv, &info, session, &out));
+    must(scrip_desfire_auth_open_token(auth, &key, scrip_bytes(wire->token, wire->token_len)));
+    scrip_desfire_auth_begin(auth, &key, info.ti, session);
+    must(scrip_desfire_auth_reply(auth, &key, &info, session, &out));
     wire->proof_len = out.len;
 }
 
@@ -218,12 +210,22 @@ static void card_work(struct wire *wire, const struct visit *visit, struct scrip
 
 /* ---- timing ---- */
 
+/* Either side as it begins: the other's random number is filled in over what stands here. */
+static struct scrip_desfire_auth auth_of(const struct visit *visit)
+{
+    return (struct scrip_desfire_auth){.sm = SCRIP_DESFIRE_SM_EV2,
+                                       .key_no = visit->key_no,
+                                       .first = true,
+                                       .rnda = "the reader's one",
+                                       .rndb = "and the card's 1"};
+}
+
 static void card_once(struct wire *wire, const struct visit *visit)
 {
     struct scrip_desfire_session session;
-    uint8_t iv[16];
-    card_begin(wire, iv);
-    card_prove(wire, visit, iv, &session);
+    struct scrip_desfire_auth auth = auth_of(visit);
+    card_begin(wire, &auth);
+    card_prove(wire, &auth, &session);
     card_work(wire, visit, &session);
     scrip_desfire_sm_end(&session);
 }
@@ -232,12 +234,12 @@ static void both_once(struct wire *wire, const struct visit *visit)
 {
     struct scrip_desfire_session card;
     struct scrip_desfire_session host;
-    uint8_t iv[16];
-    uint8_t host_iv[16];
-    card_begin(wire, iv);
-    host_begin(wire, host_iv);
-    card_prove(wire, visit, iv, &card);
-    host_wrap(wire, visit, host_iv, &host);
+    struct scrip_desfire_auth card_auth = auth_of(visit);
+    struct scrip_desfire_auth host_auth = auth_of(visit);
+    card_begin(wire, &card_auth);
+    host_begin(wire, &host_auth);
+    card_prove(wire, &card_auth, &card);
+    host_wrap(wire, visit, &host_auth, &host);
     card_work(wire, visit, &card);
     host_open(wire, visit, &host);
     scrip_desfire_sm_end(&card);

@@ -76,24 +76,20 @@ static const struct scrip_desfire_key zero_key = {.cipher = SCRIP_AES128};
 static void open_session(struct table *t, uint8_t number, enum scrip_desfire_sm sm)
 {
     uint8_t command[40] = {sm == SCRIP_DESFIRE_SM_EV2 ? 0x71 : 0xAA, number, 0};
-    uint8_t rnda[16] = {1};
-    uint8_t rndb[16];
-    uint8_t iv[16];
+    struct scrip_desfire_auth auth = {.sm = (uint8_t)sm, .key_no = number, .first = true, .rnda = {1}};
     struct scrip_buf token = {.at = command, .len = 1, .cap = sizeof command};
 
     scrip_desfire_sm_end(&t->session);
     if (!send(t, scrip_bytes(command, sm == SCRIP_DESFIRE_SM_EV2 ? 3 : 2)) || t->rsp[0] != 0xAF ||
-        scrip_desfire_auth_open_challenge(sm, &zero_key, scrip_bytes(t->rsp + 1, t->rsp_len - 1), iv, rndb) !=
-            SCRIP_OK) {
+        scrip_desfire_auth_open_challenge(&auth, &zero_key, scrip_bytes(t->rsp + 1, t->rsp_len - 1)) != SCRIP_OK) {
         return;
     }
     command[0] = 0xAF;
-    if (scrip_desfire_auth_token(sm, &zero_key, rnda, rndb, iv, &token) != SCRIP_OK ||
-        !send(t, scrip_buf_bytes(&token)) || t->rsp[0] != 0x00) {
+    if (scrip_desfire_auth_token(&auth, &zero_key, &token) != SCRIP_OK || !send(t, scrip_buf_bytes(&token)) ||
+        t->rsp[0] != 0x00) {
         return;
     }
-    (void)scrip_desfire_auth_finish(sm, number, &zero_key, rnda, rndb, iv, scrip_bytes(t->rsp + 1, t->rsp_len - 1),
-                                    true, &t->session, NULL);
+    (void)scrip_desfire_auth_finish(&auth, &zero_key, scrip_bytes(t->rsp + 1, t->rsp_len - 1), &t->session, NULL);
 }
 
 /* The bytes as a command with a valid MAC or cryptogram, in the mode that `mode` says. */

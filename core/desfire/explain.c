@@ -178,27 +178,22 @@ static enum scrip_status try_key(struct scrip_desfire_explain *e, const struct s
                                  struct scrip_bytes token, struct scrip_bytes reply,
                                  struct scrip_desfire_auth_info *info)
 {
-    const enum scrip_desfire_sm sm = messaging_of(e);
-    const bool first = e->auth_cmd != CMD_AUTH_EV2_NONFIRST;
-    uint8_t iv[16] = {0};
-    uint8_t rnda[16];
-    uint8_t rndb[16];
+    const struct scrip_bytes challenge = scrip_bytes(e->challenge, e->challenge_len);
+    struct scrip_desfire_auth auth = {
+        .sm = (uint8_t)messaging_of(e), .key_no = e->auth_key_no, .first = e->auth_cmd != CMD_AUTH_EV2_NONFIRST};
     struct scrip_desfire_session session = e->host;
-    if (!key_fits(e->auth_cmd, key->cipher) ||
-        scrip_desfire_auth_open_challenge(sm, key, scrip_bytes(e->challenge, e->challenge_len), iv, rndb) != SCRIP_OK ||
-        scrip_desfire_auth_open_token(sm, key, token, rndb, iv, rnda) != SCRIP_OK) {
+    if (!key_fits(e->auth_cmd, key->cipher) || scrip_desfire_auth_open_challenge(&auth, key, challenge) != SCRIP_OK ||
+        scrip_desfire_auth_open_token(&auth, key, token) != SCRIP_OK) {
         return SCRIP_E_AUTH;
     }
-    const enum scrip_status status =
-        scrip_desfire_auth_finish(sm, e->auth_key_no, key, rnda, rndb, iv, reply, first, &session, first ? info : NULL);
+    const enum scrip_status status = scrip_desfire_auth_finish(&auth, key, reply, &session, auth.first ? info : NULL);
     if (status == SCRIP_OK) {
         e->host = session;
         e->card = session;
         e->closed_session = false;
     }
     scrip_wipe(&session, sizeof session);
-    scrip_wipe(rnda, sizeof rnda);
-    scrip_wipe(rndb, sizeof rndb);
+    scrip_wipe(&auth, sizeof auth);
     return status == SCRIP_OK ? SCRIP_OK : SCRIP_E_MAC;
 }
 

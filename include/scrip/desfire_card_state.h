@@ -61,15 +61,10 @@ struct scrip_desfire_exchange {
 
 /* An authentication that waits for its second half. */
 struct scrip_desfire_handshake_card {
-    uint8_t sm; /* enum scrip_desfire_sm */
-    bool first;
-    uint8_t side; /* application of a pair */
-    uint8_t key_no;
+    struct scrip_desfire_auth shared; /* what the host keeps too */
     struct scrip_desfire_key key;
+    uint8_t side; /* application of a pair */
     uint8_t pcdcap2[6];
-    uint8_t rnda[16];
-    uint8_t rndb[16];
-    uint8_t iv[16];
 };
 
 /* A proximity check under way. */

@@ -101,27 +101,18 @@ void scrip_desfire_sm_end(struct scrip_desfire_session *session);
 
 /* ---- the handshakes, as bytes after the command or status byte ---- */
 
-/** Length of the random numbers of an authentication: 8 or 16 bytes. */
-size_t scrip_desfire_auth_random_len(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key);
-
-/** Card: the challenge. D40, EV1, EV2: E(RndB); LRP: 01 || RndB. `iv` (16 bytes) is the running IV of EV1, zeroed here.
+/** An authentication under way, as each side keeps it. The caller sets messaging, key number, `first` and its own
+ * random number (card: RndB, host: RndA); the other one is filled in when it comes. No pointers: may be copied. Wipe
+ * when done.
  */
-enum scrip_status scrip_desfire_auth_challenge(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
-                                               const uint8_t *rndb, uint8_t iv[16], struct scrip_buf *out);
-
-/** Host: open the challenge. @return SCRIP_E_LENGTH: wrong length for this key and messaging */
-enum scrip_status scrip_desfire_auth_open_challenge(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
-                                                    struct scrip_bytes challenge, uint8_t iv[16], uint8_t *rndb);
-
-/** Host: the token, E(RndA || RndB') or for LRP RndA || MAC. */
-enum scrip_status scrip_desfire_auth_token(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
-                                           const uint8_t *rnda, const uint8_t *rndb, uint8_t iv[16],
-                                           struct scrip_buf *out);
-
-/** Card: check the token. @return SCRIP_E_AUTH: the host does not know the key; SCRIP_E_LENGTH */
-enum scrip_status scrip_desfire_auth_open_token(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
-                                                struct scrip_bytes token, const uint8_t *rndb, uint8_t iv[16],
-                                                uint8_t *rnda);
+struct scrip_desfire_auth {
+    uint8_t sm; /**< enum scrip_desfire_sm */
+    uint8_t key_no;
+    bool first;       /**< EV2, LRP: First, not NonFirst */
+    uint8_t rnda[16]; /**< scrip_desfire_auth_random_len bytes in use */
+    uint8_t rndb[16];
+    uint8_t iv[16]; /* EV1: runs on through the messages */
+};
 
 /** What a First authentication of EV2 and LRP returns beside the proof. */
 struct scrip_desfire_auth_info {
@@ -130,21 +121,46 @@ struct scrip_desfire_auth_info {
     uint8_t pcdcap2[6];
 };
 
-/** Card: the closing reply. @param info NULL for D40, EV1 and NonFirst.
- *  For EV2 and LRP `session` must have been begun (LRP enciphers PICCData with it). */
-enum scrip_status scrip_desfire_auth_reply(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
-                                           const uint8_t *rnda, const uint8_t *rndb, uint8_t iv[16],
+/** Length of the random numbers of an authentication: 8 or 16 bytes. */
+size_t scrip_desfire_auth_random_len(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key);
+
+/* Each of the messages below is answered with SCRIP_E_KEY where the messaging has no keys of this type. */
+
+/** Card: append the challenge. D40, EV1, EV2: E(RndB); LRP: 01 || RndB. @return SCRIP_OK; SCRIP_E_KEY; SCRIP_E_SPACE */
+enum scrip_status scrip_desfire_auth_challenge(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                                               struct scrip_buf *out);
+
+/** Host: open the challenge.
+ *  @return SCRIP_OK; SCRIP_E_KEY; SCRIP_E_LENGTH: wrong for this key and messaging; SCRIP_E_FORMAT: not that of LRP */
+enum scrip_status scrip_desfire_auth_open_challenge(struct scrip_desfire_auth *auth,
+                                                    const struct scrip_desfire_key *key, struct scrip_bytes challenge);
+
+/** Host: append the token, E(RndA || RndB') or for LRP RndA || MAC. @return SCRIP_OK; SCRIP_E_KEY; SCRIP_E_SPACE */
+enum scrip_status scrip_desfire_auth_token(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                                           struct scrip_buf *out);
+
+/** Card: check the token. @return SCRIP_OK; SCRIP_E_KEY; SCRIP_E_AUTH: the host does not know the key; SCRIP_E_LENGTH
+ */
+enum scrip_status scrip_desfire_auth_open_token(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                                                struct scrip_bytes token);
+
+/** Begin the session that both random numbers make.
+ *  @param ti  EV2, LRP: after First; NULL after NonFirst: TI and CmdCtr are kept */
+void scrip_desfire_auth_begin(const struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                              const uint8_t *ti, struct scrip_desfire_session *session);
+
+/** Card: append the closing reply. @param info NULL for D40, EV1 and NonFirst.
+ *  For EV2 and LRP `session` must have been begun (LRP enciphers PICCData with it).
+ *  @return SCRIP_OK; SCRIP_E_KEY; SCRIP_E_SPACE */
+enum scrip_status scrip_desfire_auth_reply(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
                                            const struct scrip_desfire_auth_info *info,
                                            struct scrip_desfire_session *session, struct scrip_buf *out);
 
 /** Host: check the closing reply and begin the session.
- *  @param first EV2, LRP: true after First, false after NonFirst
  *  @param info  may be NULL
- *  @return SCRIP_E_AUTH: the card does not know the key, no session; SCRIP_E_LENGTH */
-enum scrip_status scrip_desfire_auth_finish(enum scrip_desfire_sm sm, uint8_t key_no,
-                                            const struct scrip_desfire_key *key, const uint8_t *rnda,
-                                            const uint8_t *rndb, uint8_t iv[16], struct scrip_bytes reply, bool first,
-                                            struct scrip_desfire_session *session,
+ *  @return SCRIP_OK; SCRIP_E_KEY; SCRIP_E_AUTH: the card does not know the key, no session; SCRIP_E_LENGTH */
+enum scrip_status scrip_desfire_auth_finish(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                                            struct scrip_bytes reply, struct scrip_desfire_session *session,
                                             struct scrip_desfire_auth_info *info);
 
 /* ---- commands and responses inside (or outside) a session ---- */
@@ -163,7 +179,7 @@ enum scrip_status scrip_desfire_sm_wrap_command(struct scrip_desfire_session *se
  *             checksum included
  *  @return SCRIP_OK; SCRIP_E_MAC: MAC, checksum or padding wrong; SCRIP_E_LENGTH: cannot be what the command asked for;
  *          SCRIP_E_SPACE; SCRIP_E_STATE: the session it belongs to has ended. Any failure ends the session: nothing
- * that comes after an altered response can be trusted. */
+ *          that comes after an altered response can be trusted. */
 enum scrip_status scrip_desfire_sm_open_response(struct scrip_desfire_session *session,
                                                  const struct scrip_desfire_expect *expect, uint8_t status,
                                                  struct scrip_bytes data, struct scrip_buf *out);

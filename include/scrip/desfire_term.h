@@ -42,17 +42,12 @@ struct scrip_desfire_pending {
 
 /** An authentication under way. Fields private. */
 struct scrip_desfire_handshake {
-    uint8_t stage; /* 0: none, 1: part 1 sent, 2: challenge here, 3: part 2 sent */
-    uint8_t sm;
-    uint8_t key_no;
-    uint8_t first;
-    uint8_t begun; /* the session was begun ahead of the card's proof */
-    uint8_t iso;
+    struct scrip_desfire_auth shared; /* what the card keeps too */
+    uint8_t stage;                    /* 0: none, 1: part 1 sent, 2: challenge here, 3: part 2 sent */
+    bool begun;                       /* the session was begun ahead of the card's proof */
+    bool iso;
     uint8_t challenge_len;
     uint8_t challenge[17];
-    uint8_t rnda[16];
-    uint8_t rndb[16];
-    uint8_t iv[16];
 };
 
 /** A terminal in front of one card. Fields private but `failure`; no pointers: may be copied. Wipe when done. */

@@ -171,52 +171,41 @@ enum scrip_cipher cipher_named(struct vector *v, const char *name)
     vector_fail(v, "no cipher %s", name);
 }
 
-static void begin_card(const struct handshake *h, struct scrip_desfire_session *card, const uint8_t *rnda)
+static struct scrip_desfire_auth auth_of(const struct handshake *h)
 {
-    const uint8_t *ti = h->info == NULL ? NULL : h->info->ti;
-    if (h->sm == SCRIP_DESFIRE_SM_D40) {
-        scrip_desfire_sm_begin_d40(card, h->key_no, &h->key, rnda, h->rndb.at);
-    } else if (h->sm == SCRIP_DESFIRE_SM_EV1) {
-        scrip_desfire_sm_begin_ev1(card, h->key_no, &h->key, rnda, h->rndb.at);
-    } else if (h->sm == SCRIP_DESFIRE_SM_EV2) {
-        scrip_desfire_sm_begin_ev2(card, h->key_no, h->key.bytes, rnda, h->rndb.at, ti);
-    } else {
-        scrip_desfire_sm_begin_lrp(card, h->key_no, h->key.bytes, rnda, h->rndb.at, ti);
-    }
+    return (struct scrip_desfire_auth){.sm = (uint8_t)h->sm, .key_no = h->key_no, .first = h->info != NULL};
 }
 
 static void card_authenticates(struct vector *v, const struct handshake *h, struct scrip_desfire_session *card)
 {
+    struct scrip_desfire_auth auth = auth_of(h);
     uint8_t bytes[64];
-    uint8_t iv[16];
-    uint8_t rnda[16];
     struct scrip_buf out = SCRIP_BUF_OF(bytes);
 
-    all_right(v, "card: challenge", scrip_desfire_auth_challenge(h->sm, &h->key, h->rndb.at, iv, &out));
+    put(auth.rndb, sizeof auth.rndb, h->rndb);
+    all_right(v, "card: challenge", scrip_desfire_auth_challenge(&auth, &h->key, &out));
     same_bytes(v, "card: challenge", h->challenge, scrip_buf_bytes(&out));
-    all_right(v, "card: token", scrip_desfire_auth_open_token(h->sm, &h->key, h->token, h->rndb.at, iv, rnda));
-    same_bytes(v, "card: RndA", h->rnda, scrip_bytes(rnda, h->rnda.len));
-    begin_card(h, card, rnda);
+    all_right(v, "card: token", scrip_desfire_auth_open_token(&auth, &h->key, h->token));
+    same_bytes(v, "card: RndA", h->rnda, scrip_bytes(auth.rnda, h->rnda.len));
+    scrip_desfire_auth_begin(&auth, &h->key, h->info == NULL ? NULL : h->info->ti, card);
     out.len = 0;
-    all_right(v, "card: reply", scrip_desfire_auth_reply(h->sm, &h->key, rnda, h->rndb.at, iv, h->info, card, &out));
+    all_right(v, "card: reply", scrip_desfire_auth_reply(&auth, &h->key, h->info, card, &out));
     same_bytes(v, "card: reply", h->reply, scrip_buf_bytes(&out));
 }
 
 static void host_authenticates(struct vector *v, const struct handshake *h, struct scrip_desfire_session *host)
 {
+    struct scrip_desfire_auth auth = auth_of(h);
     uint8_t bytes[64];
-    uint8_t iv[16];
-    uint8_t rndb[16];
     struct scrip_buf out = SCRIP_BUF_OF(bytes);
     struct scrip_desfire_auth_info info = {0};
 
-    all_right(v, "host: challenge", scrip_desfire_auth_open_challenge(h->sm, &h->key, h->challenge, iv, rndb));
-    same_bytes(v, "host: RndB", h->rndb, scrip_bytes(rndb, h->rndb.len));
-    all_right(v, "host: token", scrip_desfire_auth_token(h->sm, &h->key, h->rnda.at, rndb, iv, &out));
+    put(auth.rnda, sizeof auth.rnda, h->rnda);
+    all_right(v, "host: challenge", scrip_desfire_auth_open_challenge(&auth, &h->key, h->challenge));
+    same_bytes(v, "host: RndB", h->rndb, scrip_bytes(auth.rndb, h->rndb.len));
+    all_right(v, "host: token", scrip_desfire_auth_token(&auth, &h->key, &out));
     same_bytes(v, "host: token", h->token, scrip_buf_bytes(&out));
-    all_right(v, "host: reply",
-              scrip_desfire_auth_finish(h->sm, h->key_no, &h->key, h->rnda.at, rndb, iv, h->reply, h->info != NULL,
-                                        host, &info));
+    all_right(v, "host: reply", scrip_desfire_auth_finish(&auth, &h->key, h->reply, host, &info));
     if (h->info != NULL) {
         same_bytes(v, "host: what the reply says", scrip_bytes(h->info, sizeof *h->info),
                    scrip_bytes(&info, sizeof info));

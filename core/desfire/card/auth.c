@@ -90,15 +90,15 @@ static uint8_t challenge(struct scrip_desfire_card *card, struct command *cmd, u
     if (status != DF_OK) {
         return status;
     }
-    auth->sm = sm;
-    auth->first = first;
+    auth->shared.sm = sm;
+    auth->shared.first = first;
+    auth->shared.key_no = number;
     auth->side = cmd->app.side;
-    auth->key_no = number;
-    if (random->fill(random->ctx, auth->rndb, scrip_desfire_auth_random_len(sm, &auth->key)) != SCRIP_OK) {
+    if (random->fill(random->ctx, auth->shared.rndb, scrip_desfire_auth_random_len(sm, &auth->key)) != SCRIP_OK) {
         card->no_random = true;
         return DF_AUTHENTICATION_ERROR;
     }
-    if (scrip_desfire_auth_challenge(sm, &auth->key, auth->rndb, auth->iv, &reply->data) != SCRIP_OK) {
+    if (scrip_desfire_auth_challenge(&auth->shared, &auth->key, &reply->data) != SCRIP_OK) {
         return DF_AUTHENTICATION_ERROR;
     }
     card->exchange.kind = EXCHANGE_AUTH;
@@ -158,31 +158,11 @@ uint8_t desfire_auth_ev2_nonfirst(struct scrip_desfire_card *card, struct comman
 
 /* ---- the second half ---- */
 
-static void begin_session(struct scrip_desfire_card *card, const uint8_t *ti)
-{
-    const struct scrip_desfire_handshake_card *auth = &card->auth;
-
-    switch (auth->sm) {
-    case SCRIP_DESFIRE_SM_D40:
-        scrip_desfire_sm_begin_d40(&card->session, auth->key_no, &auth->key, auth->rnda, auth->rndb);
-        break;
-    case SCRIP_DESFIRE_SM_EV1:
-        scrip_desfire_sm_begin_ev1(&card->session, auth->key_no, &auth->key, auth->rnda, auth->rndb);
-        break;
-    case SCRIP_DESFIRE_SM_EV2:
-        scrip_desfire_sm_begin_ev2(&card->session, auth->key_no, auth->key.bytes, auth->rnda, auth->rndb, ti);
-        break;
-    default:
-        scrip_desfire_sm_begin_lrp(&card->session, auth->key_no, auth->key.bytes, auth->rnda, auth->rndb, ti);
-        break;
-    }
-}
-
 static uint8_t succeed(struct scrip_desfire_card *card, struct scrip_buf *out)
 {
     struct scrip_desfire_handshake_card *auth = &card->auth;
     const struct scrip_random *random = card->host.random;
-    const bool with_info = auth->first && auth->sm >= SCRIP_DESFIRE_SM_EV2;
+    const bool with_info = auth->shared.first && auth->shared.sm >= SCRIP_DESFIRE_SM_EV2;
     struct scrip_desfire_auth_info info = {.ti = {0}};
 
     if (with_info) {
@@ -195,12 +175,11 @@ static uint8_t succeed(struct scrip_desfire_card *card, struct scrip_buf *out)
             return DF_AUTHENTICATION_ERROR;
         }
     }
-    begin_session(card, with_info ? info.ti : NULL);
+    scrip_desfire_auth_begin(&auth->shared, &auth->key, with_info ? info.ti : NULL, &card->session);
     card->session_side = auth->side;
     const enum scrip_status status =
-        scrip_desfire_auth_reply((enum scrip_desfire_sm)auth->sm, &auth->key, auth->rnda, auth->rndb, auth->iv,
-                                 with_info ? &info : NULL, &card->session, out);
-    if (auth->first && !card->options.keep_pending_on_auth) {
+        scrip_desfire_auth_reply(&auth->shared, &auth->key, with_info ? &info : NULL, &card->session, out);
+    if (auth->shared.first && !card->options.keep_pending_on_auth) {
         transaction_drop(card);
     }
     return status == SCRIP_OK ? DF_OK : DF_LENGTH_ERROR;
@@ -213,12 +192,11 @@ uint8_t auth_second(struct scrip_desfire_card *card, struct scrip_bytes token, s
     const bool in_app = auth->side == 0 ? app_selected(card, &app) : app_second(card, &app);
     const struct app *level = in_app ? &app : NULL;
 
-    enum scrip_status checked = scrip_desfire_auth_open_token((enum scrip_desfire_sm)auth->sm, &auth->key, token,
-                                                              auth->rndb, auth->iv, auth->rnda);
+    const enum scrip_status checked = scrip_desfire_auth_open_token(&auth->shared, &auth->key, token);
     if (checked == SCRIP_E_LENGTH) {
         return DF_LENGTH_ERROR;
     }
-    auth_count(card, level, auth->key_no, checked == SCRIP_OK);
+    auth_count(card, level, auth->shared.key_no, checked == SCRIP_OK);
     if (memory_commit(card) != SCRIP_OK) {
         return DF_EEPROM_ERROR;
     }

@@ -5,9 +5,9 @@
 
 #define TOKEN_MAX 32U
 
-static bool key_fits(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key)
+static bool key_fits(const struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key)
 {
-    switch (sm) {
+    switch ((enum scrip_desfire_sm)auth->sm) {
     case SCRIP_DESFIRE_SM_NONE:
         return false;
     case SCRIP_DESFIRE_SM_D40:
@@ -29,6 +29,11 @@ size_t scrip_desfire_auth_random_len(enum scrip_desfire_sm sm, const struct scri
     return sm == SCRIP_DESFIRE_SM_EV1 && (key->cipher == SCRIP_DES || key->cipher == SCRIP_2K3DES) ? 8 : 16;
 }
 
+static size_t random_len(const struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key)
+{
+    return scrip_desfire_auth_random_len((enum scrip_desfire_sm)auth->sm, key);
+}
+
 /* dst = src rotated left by one byte. */
 static void rotate(uint8_t *dst, const uint8_t *src, size_t len)
 {
@@ -37,12 +42,12 @@ static void rotate(uint8_t *dst, const uint8_t *src, size_t len)
 }
 
 /* CBC in place; only EV1 lets the IV run on. */
-static void crypt_cbc(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key, bool encrypt, uint8_t iv[16],
-                      uint8_t *data, size_t len)
+static void crypt_cbc(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key, bool encrypt, uint8_t *data,
+                      size_t len)
 {
     struct scrip_block block;
     uint8_t zero[SCRIP_BLOCK_MAX] = {0};
-    uint8_t *running = sm == SCRIP_DESFIRE_SM_EV1 ? iv : zero;
+    uint8_t *running = auth->sm == SCRIP_DESFIRE_SM_EV1 ? auth->iv : zero;
 
     if (encrypt) {
         scrip_block_init_encrypt(&block, (enum scrip_cipher)key->cipher, key->bytes);
@@ -81,52 +86,52 @@ static void lrp_proof(const struct scrip_lrp *lrp, struct scrip_bytes a, struct 
 
 /* ---- challenge ---- */
 
-enum scrip_status scrip_desfire_auth_challenge(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
-                                               const uint8_t *rndb, uint8_t iv[16], struct scrip_buf *out)
+enum scrip_status scrip_desfire_auth_challenge(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                                               struct scrip_buf *out)
 {
-    const size_t len = scrip_desfire_auth_random_len(sm, key);
+    const size_t len = random_len(auth, key);
     uint8_t challenge[16];
 
-    if (!key_fits(sm, key)) {
+    if (!key_fits(auth, key)) {
         return SCRIP_E_KEY;
     }
-    if (sm == SCRIP_DESFIRE_SM_LRP) {
+    if (auth->sm == SCRIP_DESFIRE_SM_LRP) {
         if (out->cap - out->len < 17) {
             return SCRIP_E_SPACE;
         }
         SCRIP_TRY(scrip_buf_add_u8(out, 0x01));
-        return scrip_buf_add(out, rndb, 16);
+        return scrip_buf_add(out, auth->rndb, 16);
     }
-    memset(iv, 0, 16);
-    memcpy(challenge, rndb, len);
-    crypt_cbc(sm, key, true, iv, challenge, len);
+    memset(auth->iv, 0, sizeof auth->iv);
+    memcpy(challenge, auth->rndb, len);
+    crypt_cbc(auth, key, true, challenge, len);
     return scrip_buf_add(out, challenge, len);
 }
 
-enum scrip_status scrip_desfire_auth_open_challenge(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
-                                                    struct scrip_bytes challenge, uint8_t iv[16], uint8_t *rndb)
+enum scrip_status scrip_desfire_auth_open_challenge(struct scrip_desfire_auth *auth,
+                                                    const struct scrip_desfire_key *key, struct scrip_bytes challenge)
 {
-    const size_t len = scrip_desfire_auth_random_len(sm, key);
+    const size_t len = random_len(auth, key);
 
-    if (!key_fits(sm, key)) {
+    if (!key_fits(auth, key)) {
         return SCRIP_E_KEY;
     }
-    if (sm == SCRIP_DESFIRE_SM_LRP) {
+    if (auth->sm == SCRIP_DESFIRE_SM_LRP) {
         if (challenge.len != 17) {
             return SCRIP_E_LENGTH;
         }
         if (challenge.at[0] != 0x01) {
             return SCRIP_E_FORMAT;
         }
-        memcpy(rndb, challenge.at + 1, 16);
+        memcpy(auth->rndb, challenge.at + 1, 16);
         return SCRIP_OK;
     }
     if (challenge.len != len) {
         return SCRIP_E_LENGTH;
     }
-    memset(iv, 0, 16);
-    memcpy(rndb, challenge.at, len);
-    crypt_cbc(sm, key, false, iv, rndb, len);
+    memset(auth->iv, 0, sizeof auth->iv);
+    memcpy(auth->rndb, challenge.at, len);
+    crypt_cbc(auth, key, false, auth->rndb, len);
     return SCRIP_OK;
 }
 
@@ -143,75 +148,94 @@ static void lrp_token(const struct scrip_desfire_key *key, const uint8_t *rnda, 
     scrip_wipe(master, sizeof master);
 }
 
-enum scrip_status scrip_desfire_auth_token(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
-                                           const uint8_t *rnda, const uint8_t *rndb, uint8_t iv[16],
+enum scrip_status scrip_desfire_auth_token(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
                                            struct scrip_buf *out)
 {
-    const size_t len = scrip_desfire_auth_random_len(sm, key);
+    const size_t len = random_len(auth, key);
     uint8_t token[TOKEN_MAX];
 
-    if (!key_fits(sm, key)) {
+    if (!key_fits(auth, key)) {
         return SCRIP_E_KEY;
     }
     if (out->cap - out->len < 2 * len) {
         return SCRIP_E_SPACE;
     }
-    if (sm == SCRIP_DESFIRE_SM_LRP) {
-        lrp_token(key, rnda, rndb, token);
+    if (auth->sm == SCRIP_DESFIRE_SM_LRP) {
+        lrp_token(key, auth->rnda, auth->rndb, token);
         return scrip_buf_add(out, token, sizeof token);
     }
-    memcpy(token, rnda, len);
-    rotate(token + len, rndb, len);
-    if (sm == SCRIP_DESFIRE_SM_D40) {
+    memcpy(token, auth->rnda, len);
+    rotate(token + len, auth->rndb, len);
+    if (auth->sm == SCRIP_DESFIRE_SM_D40) {
         crypt_d40(key, true, token, 2 * len);
     } else {
-        crypt_cbc(sm, key, true, iv, token, 2 * len);
+        crypt_cbc(auth, key, true, token, 2 * len);
     }
     return scrip_buf_add(out, token, 2 * len);
 }
 
-static enum scrip_status lrp_open_token(const struct scrip_desfire_key *key, const uint8_t *token, const uint8_t *rndb,
-                                        uint8_t *rnda)
+static enum scrip_status lrp_open_token(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                                        const uint8_t *token)
 {
     uint8_t wanted[TOKEN_MAX];
-    lrp_token(key, token, rndb, wanted);
+    lrp_token(key, token, auth->rndb, wanted);
     if (!scrip_equal_ct(wanted, token, sizeof wanted)) {
         return SCRIP_E_AUTH;
     }
-    memcpy(rnda, token, 16);
+    memcpy(auth->rnda, token, 16);
     return SCRIP_OK;
 }
 
-enum scrip_status scrip_desfire_auth_open_token(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
-                                                struct scrip_bytes token, const uint8_t *rndb, uint8_t iv[16],
-                                                uint8_t *rnda)
+enum scrip_status scrip_desfire_auth_open_token(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                                                struct scrip_bytes token)
 {
-    const size_t len = scrip_desfire_auth_random_len(sm, key);
+    const size_t len = random_len(auth, key);
     uint8_t plain[TOKEN_MAX];
     uint8_t wanted[16];
 
-    if (!key_fits(sm, key)) {
+    if (!key_fits(auth, key)) {
         return SCRIP_E_KEY;
     }
     if (token.len != 2 * len) {
         return SCRIP_E_LENGTH;
     }
-    if (sm == SCRIP_DESFIRE_SM_LRP) {
-        return lrp_open_token(key, token.at, rndb, rnda);
+    if (auth->sm == SCRIP_DESFIRE_SM_LRP) {
+        return lrp_open_token(auth, key, token.at);
     }
     memcpy(plain, token.at, token.len);
-    if (sm == SCRIP_DESFIRE_SM_D40) {
+    if (auth->sm == SCRIP_DESFIRE_SM_D40) {
         crypt_d40(key, false, plain, token.len);
     } else {
-        crypt_cbc(sm, key, false, iv, plain, token.len);
+        crypt_cbc(auth, key, false, plain, token.len);
     }
-    rotate(wanted, rndb, len);
+    rotate(wanted, auth->rndb, len);
     const bool knows = scrip_equal_ct(wanted, plain + len, len);
     if (knows) {
-        memcpy(rnda, plain, len);
+        memcpy(auth->rnda, plain, len);
     }
     scrip_wipe(plain, sizeof plain);
     return knows ? SCRIP_OK : SCRIP_E_AUTH;
+}
+
+/* ---- the session ---- */
+
+void scrip_desfire_auth_begin(const struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                              const uint8_t *ti, struct scrip_desfire_session *session)
+{
+    switch (auth->sm) {
+    case SCRIP_DESFIRE_SM_D40:
+        scrip_desfire_sm_begin_d40(session, auth->key_no, key, auth->rnda, auth->rndb);
+        break;
+    case SCRIP_DESFIRE_SM_EV1:
+        scrip_desfire_sm_begin_ev1(session, auth->key_no, key, auth->rnda, auth->rndb);
+        break;
+    case SCRIP_DESFIRE_SM_EV2:
+        scrip_desfire_sm_begin_ev2(session, auth->key_no, key->bytes, auth->rnda, auth->rndb, ti);
+        break;
+    default:
+        scrip_desfire_sm_begin_lrp(session, auth->key_no, key->bytes, auth->rnda, auth->rndb, ti);
+        break;
+    }
 }
 
 /* ---- reply ---- */
@@ -242,7 +266,7 @@ static void lrp_crypt_picc_data(struct scrip_desfire_session *session, bool encr
     session->enc_ctr = 1;
 }
 
-static enum scrip_status lrp_reply(const uint8_t *rnda, const uint8_t *rndb, const struct scrip_desfire_auth_info *info,
+static enum scrip_status lrp_reply(const struct scrip_desfire_auth *auth, const struct scrip_desfire_auth_info *info,
                                    struct scrip_desfire_session *session, struct scrip_buf *out)
 {
     uint8_t reply[32];
@@ -256,35 +280,34 @@ static enum scrip_status lrp_reply(const uint8_t *rnda, const uint8_t *rndb, con
         lrp_crypt_picc_data(session, true, reply);
         mac += 16;
     }
-    lrp_proof(&session->lrp, scrip_bytes(rndb, 16), scrip_bytes(rnda, 16), scrip_bytes(reply, (size_t)(mac - reply)),
-              mac);
+    lrp_proof(&session->lrp, scrip_bytes(auth->rndb, 16), scrip_bytes(auth->rnda, 16),
+              scrip_bytes(reply, (size_t)(mac - reply)), mac);
     return scrip_buf_add(out, reply, (size_t)(mac - reply) + 16);
 }
 
-enum scrip_status scrip_desfire_auth_reply(enum scrip_desfire_sm sm, const struct scrip_desfire_key *key,
-                                           const uint8_t *rnda, const uint8_t *rndb, uint8_t iv[16],
+enum scrip_status scrip_desfire_auth_reply(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
                                            const struct scrip_desfire_auth_info *info,
                                            struct scrip_desfire_session *session, struct scrip_buf *out)
 {
-    size_t len = scrip_desfire_auth_random_len(sm, key);
+    size_t len = random_len(auth, key);
     uint8_t rotated[16];
     uint8_t reply[32];
 
-    if (!key_fits(sm, key)) {
+    if (!key_fits(auth, key)) {
         return SCRIP_E_KEY;
     }
-    if (sm == SCRIP_DESFIRE_SM_LRP) {
-        return lrp_reply(rnda, rndb, info, session, out);
+    if (auth->sm == SCRIP_DESFIRE_SM_LRP) {
+        return lrp_reply(auth, info, session, out);
     }
-    rotate(rotated, rnda, len);
+    rotate(rotated, auth->rnda, len);
     memcpy(reply, rotated, len);
-    if (sm == SCRIP_DESFIRE_SM_EV2 && info != NULL) {
+    if (auth->sm == SCRIP_DESFIRE_SM_EV2 && info != NULL) {
         len = first_reply_plain(info, rotated, len, reply);
     }
     if (len > out->cap - out->len) {
         return SCRIP_E_SPACE;
     }
-    crypt_cbc(sm, key, true, iv, reply, len);
+    crypt_cbc(auth, key, true, reply, len);
     return scrip_buf_add(out, reply, len);
 }
 
@@ -299,25 +322,26 @@ static void info_from(struct scrip_desfire_auth_info *info, const uint8_t *ti, c
     }
 }
 
-static enum scrip_status lrp_finish(uint8_t key_no, const struct scrip_desfire_key *key, const uint8_t *rnda,
-                                    const uint8_t *rndb, struct scrip_bytes reply, bool first,
-                                    struct scrip_desfire_session *session, struct scrip_desfire_auth_info *info)
+static enum scrip_status lrp_finish(const struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                                    struct scrip_bytes reply, struct scrip_desfire_session *session,
+                                    struct scrip_desfire_auth_info *info)
 {
     static const uint8_t unknown_ti[4] = {0};
-    const size_t data_len = first ? 16 : 0;
+    const size_t data_len = auth->first ? 16 : 0;
     uint8_t mac[16];
     uint8_t data[16];
 
     if (reply.len != data_len + 16) {
         return SCRIP_E_LENGTH;
     }
-    scrip_desfire_sm_begin_lrp(session, key_no, key->bytes, rnda, rndb, first ? unknown_ti : NULL);
-    lrp_proof(&session->lrp, scrip_bytes(rndb, 16), scrip_bytes(rnda, 16), scrip_bytes_head(reply, data_len), mac);
+    scrip_desfire_auth_begin(auth, key, auth->first ? unknown_ti : NULL, session);
+    lrp_proof(&session->lrp, scrip_bytes(auth->rndb, 16), scrip_bytes(auth->rnda, 16),
+              scrip_bytes_head(reply, data_len), mac);
     if (!scrip_equal_ct(mac, reply.at + data_len, sizeof mac)) {
         scrip_desfire_sm_end(session);
         return SCRIP_E_AUTH;
     }
-    if (first) {
+    if (auth->first) {
         memcpy(data, reply.at, sizeof data);
         lrp_crypt_picc_data(session, false, data);
         memcpy(session->ti, data, sizeof session->ti);
@@ -334,38 +358,31 @@ static bool reply_proves(const uint8_t *plain, const uint8_t *rnda, size_t len)
     return scrip_equal_ct(plain, wanted, len);
 }
 
-enum scrip_status scrip_desfire_auth_finish(enum scrip_desfire_sm sm, uint8_t key_no,
-                                            const struct scrip_desfire_key *key, const uint8_t *rnda,
-                                            const uint8_t *rndb, uint8_t iv[16], struct scrip_bytes reply, bool first,
-                                            struct scrip_desfire_session *session, struct scrip_desfire_auth_info *info)
+enum scrip_status scrip_desfire_auth_finish(struct scrip_desfire_auth *auth, const struct scrip_desfire_key *key,
+                                            struct scrip_bytes reply, struct scrip_desfire_session *session,
+                                            struct scrip_desfire_auth_info *info)
 {
-    const size_t len = scrip_desfire_auth_random_len(sm, key);
-    const bool with_info = sm == SCRIP_DESFIRE_SM_EV2 && first;
+    const size_t len = random_len(auth, key);
+    const bool with_info = auth->sm == SCRIP_DESFIRE_SM_EV2 && auth->first;
     const size_t proof_at = with_info ? 4 : 0;
     uint8_t plain[32];
 
-    if (!key_fits(sm, key)) {
+    if (!key_fits(auth, key)) {
         return SCRIP_E_KEY;
     }
-    if (sm == SCRIP_DESFIRE_SM_LRP) {
-        return lrp_finish(key_no, key, rnda, rndb, reply, first, session, info);
+    if (auth->sm == SCRIP_DESFIRE_SM_LRP) {
+        return lrp_finish(auth, key, reply, session, info);
     }
     if (reply.len != (with_info ? 32 : len)) {
         return SCRIP_E_LENGTH;
     }
     memcpy(plain, reply.at, reply.len);
-    crypt_cbc(sm, key, false, iv, plain, reply.len);
-    if (!reply_proves(plain + proof_at, rnda, len)) {
+    crypt_cbc(auth, key, false, plain, reply.len);
+    if (!reply_proves(plain + proof_at, auth->rnda, len)) {
         scrip_desfire_sm_end(session);
         return SCRIP_E_AUTH;
     }
-    if (sm == SCRIP_DESFIRE_SM_EV2) {
-        scrip_desfire_sm_begin_ev2(session, key_no, key->bytes, rnda, rndb, first ? plain : NULL);
-    } else if (sm == SCRIP_DESFIRE_SM_EV1) {
-        scrip_desfire_sm_begin_ev1(session, key_no, key, rnda, rndb);
-    } else {
-        scrip_desfire_sm_begin_d40(session, key_no, key, rnda, rndb);
-    }
+    scrip_desfire_auth_begin(auth, key, with_info ? plain : NULL, session);
     if (with_info) {
         info_from(info, plain, plain + 20);
     }

@@ -57,9 +57,9 @@ enum scrip_status scrip_desfire_term_auth_ask(struct scrip_desfire_term *term, s
     (void)term_push(term, KIND_CHALLENGE, cmd, 1);
     scrip_wipe(&term->auth, sizeof term->auth);
     term->auth.stage = STAGE_ASKED;
-    term->auth.sm = (uint8_t)sm;
-    term->auth.key_no = key_no;
-    term->auth.first = !keeps;
+    term->auth.shared.sm = (uint8_t)sm;
+    term->auth.shared.key_no = key_no;
+    term->auth.shared.first = !keeps;
     return SCRIP_OK;
 }
 
@@ -76,9 +76,9 @@ enum scrip_status scrip_desfire_term_iso_auth_ask(struct scrip_desfire_term *ter
     (void)term_push(term, KIND_CHALLENGE, INS_GET_CHALLENGE, 1);
     scrip_wipe(&term->auth, sizeof term->auth);
     term->auth.stage = STAGE_ASKED;
-    term->auth.sm = SCRIP_DESFIRE_SM_EV1;
-    term->auth.key_no = (uint8_t)(key_no | (in_app ? ISO_REFERENCE_LOCAL : 0U));
-    term->auth.first = true;
+    term->auth.shared.sm = SCRIP_DESFIRE_SM_EV1;
+    term->auth.shared.key_no = (uint8_t)(key_no | (in_app ? ISO_REFERENCE_LOCAL : 0U));
+    term->auth.shared.first = true;
     term->auth.iso = true;
     return SCRIP_OK;
 }
@@ -107,31 +107,10 @@ enum scrip_status scrip_desfire_term_auth_challenge(struct scrip_desfire_term *t
     term->auth.challenge_len = (uint8_t)data.len;
     term->auth.stage = STAGE_CHALLENGED;
     term_pop(term);
-    if (term->auth.first) { /* all that the session before had asked is answered by now */
+    if (term->auth.shared.first) { /* all that the session before had asked is answered by now */
         scrip_desfire_sm_end(&term->session);
     }
     return SCRIP_OK;
-}
-
-/* Session keys that need no answer of the card. */
-static void begin_ahead(struct scrip_desfire_term *term, const struct scrip_desfire_key *key)
-{
-    struct scrip_desfire_handshake *auth = &term->auth;
-    auth->begun = true;
-    switch (auth->sm) {
-    case SCRIP_DESFIRE_SM_D40:
-        scrip_desfire_sm_begin_d40(&term->session, auth->key_no, key, auth->rnda, auth->rndb);
-        return;
-    case SCRIP_DESFIRE_SM_EV1:
-        scrip_desfire_sm_begin_ev1(&term->session, auth->key_no, key, auth->rnda, auth->rndb);
-        return;
-    case SCRIP_DESFIRE_SM_EV2:
-        scrip_desfire_sm_begin_ev2(&term->session, auth->key_no, key->bytes, auth->rnda, auth->rndb, NULL);
-        return;
-    default:
-        scrip_desfire_sm_begin_lrp(&term->session, auth->key_no, key->bytes, auth->rnda, auth->rndb, NULL);
-        return;
-    }
 }
 
 /* EXTERNAL AUTHENTICATE with E(RPCD1 || RPICC1), then INTERNAL AUTHENTICATE with RPCD2. The session's second random
@@ -142,22 +121,24 @@ static enum scrip_status answer_iso(struct scrip_desfire_term *term, struct scri
     static const uint8_t algorithms[] = {[SCRIP_DES] = 2, [SCRIP_2K3DES] = 2, [SCRIP_3K3DES] = 4, [SCRIP_AES128] = 9};
     struct scrip_desfire_handshake *auth = &term->auth;
     const size_t len = scrip_desfire_auth_random_len(SCRIP_DESFIRE_SM_EV1, key);
+    const uint8_t algorithm = algorithms[key->cipher];
+    const uint8_t reference = auth->shared.key_no;
     if (auth->challenge_len != len) {
         return SCRIP_E_LENGTH;
     }
     uint8_t apdu[5 + 32];
-    memcpy(apdu, (const uint8_t[]){0, INS_EXTERNAL_AUTH, algorithms[key->cipher], auth->key_no, (uint8_t)(2 * len)}, 5);
+    memcpy(apdu, (const uint8_t[]){0, INS_EXTERNAL_AUTH, algorithm, reference, (uint8_t)(2 * len)}, 5);
     memcpy(apdu + 5, rnda, len);
     memcpy(apdu + 5 + len, auth->challenge, len);
     struct scrip_block block;
     scrip_block_init(&block, (enum scrip_cipher)key->cipher, key->bytes);
-    memset(auth->iv, 0, sizeof auth->iv);
-    scrip_cbc_encrypt(&block, auth->iv, 2 * len / scrip_block_len(&block), apdu + 5, apdu + 5);
+    memset(auth->shared.iv, 0, sizeof auth->shared.iv);
+    scrip_cbc_encrypt(&block, auth->shared.iv, 2 * len / scrip_block_len(&block), apdu + 5, apdu + 5);
     scrip_block_wipe(&block);
     SCRIP_TRY(scrip_batch_add(batch, scrip_bytes(apdu, 5 + 2 * len)));
-    memcpy(auth->rnda, rnda, len);
-    memcpy(auth->rndb, rnda + len, len);
-    memcpy(apdu, (const uint8_t[]){0, INS_INTERNAL_AUTH, algorithms[key->cipher], auth->key_no, (uint8_t)len}, 5);
+    memcpy(auth->shared.rnda, rnda, len);
+    memcpy(auth->shared.rndb, rnda + len, len);
+    memcpy(apdu, (const uint8_t[]){0, INS_INTERNAL_AUTH, algorithm, reference, (uint8_t)len}, 5);
     memcpy(apdu + 5, rnda + len, len);
     apdu[5 + len] = (uint8_t)(2 * len);
     SCRIP_TRY(scrip_batch_add(batch, scrip_bytes(apdu, 6 + len)));
@@ -170,13 +151,13 @@ static enum scrip_status answer(struct scrip_desfire_term *term, struct scrip_ba
                                 const struct scrip_desfire_key *key, const uint8_t *rnda)
 {
     struct scrip_desfire_handshake *auth = &term->auth;
-    const enum scrip_desfire_sm sm = (enum scrip_desfire_sm)auth->sm;
+    const size_t len = scrip_desfire_auth_random_len((enum scrip_desfire_sm)auth->shared.sm, key);
     uint8_t memory[32];
     struct scrip_buf token = SCRIP_BUF_OF(memory);
-    SCRIP_TRY(scrip_desfire_auth_open_challenge(sm, key, scrip_bytes(auth->challenge, auth->challenge_len), auth->iv,
-                                                auth->rndb));
-    memcpy(auth->rnda, rnda, scrip_desfire_auth_random_len(sm, key));
-    SCRIP_TRY(scrip_desfire_auth_token(sm, key, auth->rnda, auth->rndb, auth->iv, &token));
+    const struct scrip_bytes challenge = scrip_bytes(auth->challenge, auth->challenge_len);
+    SCRIP_TRY(scrip_desfire_auth_open_challenge(&auth->shared, key, challenge));
+    memcpy(auth->shared.rnda, rnda, len);
+    SCRIP_TRY(scrip_desfire_auth_token(&auth->shared, key, &token));
     SCRIP_TRY(term_wrap(batch, SCRIP_DESFIRE_AF, scrip_buf_bytes(&token)));
     (void)term_push(term, KIND_PROOF, SCRIP_DESFIRE_AF, 1);
     return SCRIP_OK;
@@ -198,9 +179,10 @@ enum scrip_status scrip_desfire_term_auth_answer(struct scrip_desfire_term *term
     SCRIP_TRY(term_room(term, batch, 2, 80));
     SCRIP_TRY(auth->iso ? answer_iso(term, batch, key, rnda) : answer(term, batch, key, rnda));
     auth->stage = STAGE_ANSWERED;
-    const bool counted = auth->sm == SCRIP_DESFIRE_SM_EV2 || auth->sm == SCRIP_DESFIRE_SM_LRP;
-    if (!auth->iso && !(counted && auth->first)) {
-        begin_ahead(term, key);
+    const bool counted = auth->shared.sm == SCRIP_DESFIRE_SM_EV2 || auth->shared.sm == SCRIP_DESFIRE_SM_LRP;
+    auth->begun = !auth->iso && !(counted && auth->shared.first);
+    if (auth->begun) { /* these session keys need no answer of the card */
+        scrip_desfire_auth_begin(&auth->shared, key, NULL, &term->session);
     }
     return SCRIP_OK;
 }
@@ -217,11 +199,11 @@ static enum scrip_status proof_iso(struct scrip_desfire_term *term, const struct
     }
     struct scrip_block block;
     scrip_block_init(&block, (enum scrip_cipher)key->cipher, key->bytes);
-    scrip_cbc_decrypt(&block, auth->iv, 2 * len / scrip_block_len(&block), plain, data.at);
+    scrip_cbc_decrypt(&block, auth->shared.iv, 2 * len / scrip_block_len(&block), plain, data.at);
     scrip_block_wipe(&block);
-    const bool known = scrip_equal_ct(plain + len, auth->rndb, len);
+    const bool known = scrip_equal_ct(plain + len, auth->shared.rndb, len);
     if (known) {
-        scrip_desfire_sm_begin_ev1(&term->session, auth->key_no & 0x1FU, key, auth->rnda, plain);
+        scrip_desfire_sm_begin_ev1(&term->session, auth->shared.key_no & 0x1FU, key, auth->shared.rnda, plain);
     }
     scrip_wipe(plain, sizeof plain);
     return known ? SCRIP_OK : SCRIP_E_AUTH;
@@ -240,9 +222,7 @@ static enum scrip_status proof(struct scrip_desfire_term *term, const struct scr
         aside = term->session;
         session = &aside;
     }
-    const enum scrip_status status =
-        scrip_desfire_auth_finish((enum scrip_desfire_sm)auth->sm, auth->key_no, key, auth->rnda, auth->rndb, auth->iv,
-                                  data, auth->first, session, NULL);
+    const enum scrip_status status = scrip_desfire_auth_finish(&auth->shared, key, data, session, NULL);
     if (auth->begun) {
         scrip_wipe(&aside, sizeof aside);
     }

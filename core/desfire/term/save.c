@@ -18,14 +18,14 @@ static enum scrip_status save_handshake(const struct scrip_desfire_handshake *au
     if (auth->stage == STAGE_NONE) {
         return SCRIP_OK;
     }
-    SCRIP_TRY(scrip_buf_add(out, (const uint8_t[]){auth->sm, auth->key_no, auth->challenge_len}, 3));
+    SCRIP_TRY(scrip_buf_add(out, (const uint8_t[]){auth->shared.sm, auth->shared.key_no, auth->challenge_len}, 3));
     if (auth->stage == STAGE_CHALLENGED) {
         return scrip_buf_add(out, auth->challenge, auth->challenge_len);
     }
     if (auth->stage == STAGE_ANSWERED) {
-        SCRIP_TRY(scrip_buf_add(out, auth->rnda, sizeof auth->rnda));
-        SCRIP_TRY(scrip_buf_add(out, auth->rndb, sizeof auth->rndb));
-        return scrip_buf_add(out, auth->iv, sizeof auth->iv);
+        SCRIP_TRY(scrip_buf_add(out, auth->shared.rnda, sizeof auth->shared.rnda));
+        SCRIP_TRY(scrip_buf_add(out, auth->shared.rndb, sizeof auth->shared.rndb));
+        return scrip_buf_add(out, auth->shared.iv, sizeof auth->shared.iv);
     }
     return SCRIP_OK;
 }
@@ -46,20 +46,20 @@ static enum scrip_status load_handshake(struct scrip_desfire_handshake *auth, st
         return SCRIP_OK;
     }
     SCRIP_TRY(load_bytes(in, head, sizeof head));
-    auth->sm = head[0];
-    auth->key_no = head[1];
+    auth->shared.sm = head[0];
+    auth->shared.key_no = head[1];
     auth->challenge_len = head[2];
-    if (auth->stage >= STAGE_COUNT || auth->sm == SCRIP_DESFIRE_SM_NONE || auth->sm > SCRIP_DESFIRE_SM_LRP ||
-        auth->challenge_len > sizeof auth->challenge) {
+    if (auth->stage >= STAGE_COUNT || auth->shared.sm == SCRIP_DESFIRE_SM_NONE ||
+        auth->shared.sm > SCRIP_DESFIRE_SM_LRP || auth->challenge_len > sizeof auth->challenge) {
         return SCRIP_E_FORMAT;
     }
     if (auth->stage == STAGE_CHALLENGED) {
         return load_bytes(in, auth->challenge, auth->challenge_len);
     }
     if (auth->stage == STAGE_ANSWERED) {
-        SCRIP_TRY(load_bytes(in, auth->rnda, sizeof auth->rnda));
-        SCRIP_TRY(load_bytes(in, auth->rndb, sizeof auth->rndb));
-        return load_bytes(in, auth->iv, sizeof auth->iv);
+        SCRIP_TRY(load_bytes(in, auth->shared.rnda, sizeof auth->shared.rnda));
+        SCRIP_TRY(load_bytes(in, auth->shared.rndb, sizeof auth->shared.rndb));
+        return load_bytes(in, auth->shared.iv, sizeof auth->shared.iv);
     }
     return SCRIP_OK;
 }
@@ -67,7 +67,7 @@ static enum scrip_status load_handshake(struct scrip_desfire_handshake *auth, st
 enum scrip_status scrip_desfire_term_save(const struct scrip_desfire_term *term, struct scrip_buf *out)
 {
     const bool in_session = scrip_desfire_term_in_session(term);
-    const unsigned flags = (in_session ? HAS_SESSION : 0U) | (term->auth.first ? IS_FIRST : 0U) |
+    const unsigned flags = (in_session ? HAS_SESSION : 0U) | (term->auth.shared.first ? IS_FIRST : 0U) |
                            (term->auth.begun ? IS_BEGUN : 0U) | (term->auth.iso ? IS_ISO : 0U) |
                            (term->closed ? IS_CLOSED : 0U) | (term->continuing ? IS_CONTINUING : 0U);
     SCRIP_TRY(
@@ -129,7 +129,7 @@ enum scrip_status scrip_desfire_term_load(struct scrip_desfire_term *term, struc
         return SCRIP_E_FORMAT;
     }
     SCRIP_TRY(load_handshake(&term->auth, in));
-    term->auth.first = (head[1] & IS_FIRST) != 0;
+    term->auth.shared.first = (head[1] & IS_FIRST) != 0;
     term->auth.begun = (head[1] & IS_BEGUN) != 0;
     term->auth.iso = (head[1] & IS_ISO) != 0;
     term->closed = (head[1] & IS_CLOSED) != 0;

@@ -233,13 +233,11 @@ static struct scrip_desfire_key key_from(const char *hex, bool aes)
 static uint8_t handshake(struct bench *b, enum scrip_desfire_sm sm, uint8_t code, struct scrip_bytes params,
                          const struct scrip_desfire_key *key, bool first)
 {
-    uint8_t rnda[16];
-    uint8_t rndb[16];
-    uint8_t iv[16];
+    struct scrip_desfire_auth auth = {.sm = (uint8_t)sm, .key_no = params.at[0], .first = first};
     uint8_t bytes[64];
     struct scrip_buf token = SCRIP_BUF_OF(bytes);
 
-    assert_ok(b->random.fill(b->random.ctx, rnda, sizeof rnda));
+    assert_ok(b->random.fill(b->random.ctx, auth.rnda, sizeof auth.rnda));
     if (first) {
         scrip_desfire_sm_end(&b->session);
     }
@@ -248,16 +246,15 @@ static uint8_t handshake(struct bench *b, enum scrip_desfire_sm sm, uint8_t code
         scrip_desfire_sm_end(&b->session);
         return status;
     }
-    assert_ok(scrip_desfire_auth_open_challenge(sm, key, scrip_bytes(b->data, b->len), iv, rndb));
-    assert_ok(scrip_desfire_auth_token(sm, key, rnda, rndb, iv, &token));
+    assert_ok(scrip_desfire_auth_open_challenge(&auth, key, scrip_bytes(b->data, b->len)));
+    assert_ok(scrip_desfire_auth_token(&auth, key, &token));
     status = send_frame(b, SCRIP_DESFIRE_AF, scrip_buf_bytes(&token));
     if (status != DF_OK) {
         assert_int_equal(b->len, 0);
         scrip_desfire_sm_end(&b->session);
         return status;
     }
-    assert_ok(scrip_desfire_auth_finish(sm, params.at[0], key, rnda, rndb, iv, scrip_bytes(b->data, b->len), first,
-                                        &b->session, NULL));
+    assert_ok(scrip_desfire_auth_finish(&auth, key, scrip_bytes(b->data, b->len), &b->session, NULL));
     return DF_OK;
 }
 

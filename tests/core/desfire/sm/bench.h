@@ -46,23 +46,12 @@ static inline struct scrip_desfire_key test_key(enum scrip_cipher cipher)
     return key;
 }
 
-static inline void begin_card(const struct variant *variant, const struct scrip_desfire_key *key, const uint8_t *rnda,
-                              const uint8_t *ti, struct scrip_desfire_session *card)
+/** One side of an authentication with key 3, as it begins. */
+static inline struct scrip_desfire_auth given_side(const struct variant *variant, bool first, bool is_card)
 {
-    switch (variant->sm) {
-    case SCRIP_DESFIRE_SM_D40:
-        scrip_desfire_sm_begin_d40(card, 3, key, rnda, RNDB);
-        break;
-    case SCRIP_DESFIRE_SM_EV1:
-        scrip_desfire_sm_begin_ev1(card, 3, key, rnda, RNDB);
-        break;
-    case SCRIP_DESFIRE_SM_EV2:
-        scrip_desfire_sm_begin_ev2(card, 3, key->bytes, rnda, RNDB, ti);
-        break;
-    default:
-        scrip_desfire_sm_begin_lrp(card, 3, key->bytes, rnda, RNDB, ti);
-        break;
-    }
+    struct scrip_desfire_auth auth = {.sm = (uint8_t)variant->sm, .key_no = 3, .first = first};
+    memcpy(is_card ? auth.rndb : auth.rnda, is_card ? RNDB : RNDA, sizeof RNDA);
+    return auth;
 }
 
 /** Take both sides through the handshake. */
@@ -70,27 +59,23 @@ static inline void authenticate(struct bench *b, const struct variant *variant, 
 {
     const struct scrip_desfire_key key = test_key(variant->cipher);
     const bool with_info = first && variant->sm >= SCRIP_DESFIRE_SM_EV2;
-    uint8_t card_iv[16];
-    uint8_t host_iv[16];
-    uint8_t rnda[16];
-    uint8_t rndb[16];
+    struct scrip_desfire_auth host = given_side(variant, first, false);
+    struct scrip_desfire_auth card = given_side(variant, first, true);
     uint8_t bytes[64];
     struct scrip_buf message = SCRIP_BUF_OF(bytes);
     struct scrip_desfire_auth_info info;
 
     b->wire = SCRIP_BUF_OF(b->wire_bytes);
     b->plain = SCRIP_BUF_OF(b->plain_bytes);
-    assert_ok(scrip_desfire_auth_challenge(variant->sm, &key, RNDB, card_iv, &message));
-    assert_ok(scrip_desfire_auth_open_challenge(variant->sm, &key, scrip_buf_bytes(&message), host_iv, rndb));
+    assert_ok(scrip_desfire_auth_challenge(&card, &key, &message));
+    assert_ok(scrip_desfire_auth_open_challenge(&host, &key, scrip_buf_bytes(&message)));
     message.len = 0;
-    assert_ok(scrip_desfire_auth_token(variant->sm, &key, RNDA, rndb, host_iv, &message));
-    assert_ok(scrip_desfire_auth_open_token(variant->sm, &key, scrip_buf_bytes(&message), RNDB, card_iv, rnda));
-    begin_card(variant, &key, rnda, with_info ? INFO.ti : NULL, &b->card);
+    assert_ok(scrip_desfire_auth_token(&host, &key, &message));
+    assert_ok(scrip_desfire_auth_open_token(&card, &key, scrip_buf_bytes(&message)));
+    scrip_desfire_auth_begin(&card, &key, with_info ? INFO.ti : NULL, &b->card);
     message.len = 0;
-    assert_ok(
-        scrip_desfire_auth_reply(variant->sm, &key, rnda, RNDB, card_iv, with_info ? &INFO : NULL, &b->card, &message));
-    assert_ok(scrip_desfire_auth_finish(variant->sm, 3, &key, RNDA, rndb, host_iv, scrip_buf_bytes(&message), first,
-                                        &b->host, &info));
+    assert_ok(scrip_desfire_auth_reply(&card, &key, with_info ? &INFO : NULL, &b->card, &message));
+    assert_ok(scrip_desfire_auth_finish(&host, &key, scrip_buf_bytes(&message), &b->host, &info));
     if (with_info) {
         assert_memory_equal(&info, &INFO, sizeof info);
     }

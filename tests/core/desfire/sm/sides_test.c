@@ -173,32 +173,27 @@ static void a_wrong_key_fails_either_handshake_side(void **state)
     (void)state;
     for (size_t i = 0; i < VARIANT_COUNT; i++) {
         const struct variant *variant = &VARIANTS[i];
+        const bool first = variant->sm >= SCRIP_DESFIRE_SM_EV2;
         const struct scrip_desfire_key right = test_key(variant->cipher);
         struct scrip_desfire_key wrong = right;
-        uint8_t iv[16];
-        uint8_t rnd[16];
+        struct scrip_desfire_auth host = given_side(variant, first, false);
+        struct scrip_desfire_auth card = given_side(variant, first, true);
+        struct scrip_desfire_session session = {0};
         uint8_t bytes[64];
         struct scrip_buf message = SCRIP_BUF_OF(bytes);
-        struct scrip_desfire_session host = {0};
         wrong.bytes[2] ^= 0x40;
 
-        assert_ok(scrip_desfire_auth_challenge(variant->sm, &right, RNDB, iv, &message));
-        assert_ok(scrip_desfire_auth_open_challenge(variant->sm, &wrong, scrip_buf_bytes(&message), iv, rnd));
+        assert_ok(scrip_desfire_auth_challenge(&card, &right, &message));
+        assert_ok(scrip_desfire_auth_open_challenge(&host, &wrong, scrip_buf_bytes(&message)));
         message.len = 0;
-        assert_ok(scrip_desfire_auth_token(variant->sm, &wrong, RNDA, rnd, iv, &message));
-        memset(iv, 0, sizeof iv);
-        assert_status(scrip_desfire_auth_open_token(variant->sm, &right, scrip_buf_bytes(&message), RNDB, iv, rnd),
-                      SCRIP_E_AUTH);
+        assert_ok(scrip_desfire_auth_token(&host, &wrong, &message));
+        assert_status(scrip_desfire_auth_open_token(&card, &right, scrip_buf_bytes(&message)), SCRIP_E_AUTH);
 
         memset(bytes, 0x77, sizeof bytes);
-        const bool first = variant->sm >= SCRIP_DESFIRE_SM_EV2;
         const size_t len = first ? 32 : scrip_desfire_auth_random_len(variant->sm, &right);
-        assert_status(scrip_desfire_auth_finish(variant->sm, 3, &right, RNDA, RNDB, iv, scrip_bytes(bytes, len), first,
-                                                &host, NULL),
-                      SCRIP_E_AUTH);
-        assert_int_equal(host.sm, SCRIP_DESFIRE_SM_NONE);
-        assert_status(scrip_desfire_auth_finish(variant->sm, 3, &right, RNDA, RNDB, iv, scrip_bytes(bytes, len - 1),
-                                                first, &host, NULL),
+        assert_status(scrip_desfire_auth_finish(&host, &right, scrip_bytes(bytes, len), &session, NULL), SCRIP_E_AUTH);
+        assert_int_equal(session.sm, SCRIP_DESFIRE_SM_NONE);
+        assert_status(scrip_desfire_auth_finish(&host, &right, scrip_bytes(bytes, len - 1), &session, NULL),
                       SCRIP_E_LENGTH);
     }
 }
@@ -210,15 +205,22 @@ static void a_messaging_refuses_keys_of_other_types(void **state)
         {SCRIP_DESFIRE_SM_EV2, SCRIP_DES, ""},     {SCRIP_DESFIRE_SM_LRP, SCRIP_2K3DES, ""},
         {SCRIP_DESFIRE_SM_NONE, SCRIP_AES128, ""},
     };
+    static const uint8_t message[32];
     (void)state;
     for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
         const struct scrip_desfire_key key = test_key(misfits[i].cipher);
-        uint8_t iv[16];
+        struct scrip_desfire_auth auth = given_side(&misfits[i], true, true);
+        struct scrip_desfire_session session = {0};
         uint8_t bytes[64];
         struct scrip_buf out = SCRIP_BUF_OF(bytes);
-        assert_status(scrip_desfire_auth_challenge(misfits[i].sm, &key, RNDB, iv, &out), SCRIP_E_KEY);
-        assert_status(scrip_desfire_auth_token(misfits[i].sm, &key, RNDA, RNDB, iv, &out), SCRIP_E_KEY);
+        assert_status(scrip_desfire_auth_challenge(&auth, &key, &out), SCRIP_E_KEY);
+        assert_status(scrip_desfire_auth_open_challenge(&auth, &key, scrip_bytes(message, 16)), SCRIP_E_KEY);
+        assert_status(scrip_desfire_auth_token(&auth, &key, &out), SCRIP_E_KEY);
+        assert_status(scrip_desfire_auth_open_token(&auth, &key, SCRIP_BYTES_OF(message)), SCRIP_E_KEY);
+        assert_status(scrip_desfire_auth_reply(&auth, &key, NULL, &session, &out), SCRIP_E_KEY);
+        assert_status(scrip_desfire_auth_finish(&auth, &key, SCRIP_BYTES_OF(message), &session, NULL), SCRIP_E_KEY);
         assert_int_equal(out.len, 0);
+        assert_int_equal(session.sm, SCRIP_DESFIRE_SM_NONE);
     }
 }
 
