@@ -111,6 +111,10 @@ static void say_desfire(struct tool *tool, const struct visit *visit, struct scr
         tool_say(tool, "card %s (%s) has the purse %s now, card number %s%s", uid, result->product, purse,
                  header->card_number,
                  result->found == SCRIP_FOUND_HALF ? "; an earlier attempt had left it half made" : "");
+        tool_put(tool, "currency", json_string(scrip_currency_find_number(header->currency)->code));
+        if (visit->purse.desfire.purse.tmac_file != SCRIP_PURSE_NONE) {
+            tool_put(tool, "tmc", json_integer(0));
+        }
         tool_say(tool, "a server takes it with: scrip card register %s --purse %s", uid, purse);
     }
     tool_put(tool, "made", json_boolean(!was_there));
