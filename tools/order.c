@@ -152,7 +152,24 @@ const struct tool_command tool_order_create = {
 
 /* ---- one order ------------------------------------------------------------------------------------------------- */
 
-static int on_order(struct tool *tool, const char *method, const char *action, const json_t *body, const char *what)
+/* What the command has of these goes along. @return NULL: nothing */
+static json_t *body_of_order(const struct tool *tool)
+{
+    static const struct {
+        const char *option;
+        const char *member;
+    } rows[] = {{"payment", "funding_id"}, {"reason", "reason"}, {"decision", "decision"}, {"memo", "memo"}};
+    json_t *body = NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (tool_has(tool, rows[i].option)) {
+            body = body != NULL ? body : json_object();
+            json_object_set_new(body, rows[i].member, json_string(tool_text(tool, rows[i].option)));
+        }
+    }
+    return body;
+}
+
+static int on_order(struct tool *tool, const char *method, const char *action, const char *what)
 {
     char path[256];
     json_t *answer = NULL;
@@ -160,21 +177,40 @@ static int on_order(struct tool *tool, const char *method, const char *action, c
         return tool_usage(tool, "'%s' is no order id", tool_text(tool, "id"));
     }
     snprintf(path, sizeof path, "/api/v1/orders/%s%s", tool_text(tool, "id"), action);
+    json_t *body = body_of_order(tool);
     const int code = tool_http(tool, method, path, body, what, &answer);
     if (code == TOOL_OK) {
         say_order(tool, answer);
         tool_put_all(tool, answer);
     }
+    json_decref(body);
     json_decref(answer);
     return code;
 }
 
+static int show(struct tool *tool)
+{
+    return on_order(tool, "GET", "", "asking for the order");
+}
+
 static int fund(struct tool *tool)
 {
-    json_t *body = json_pack("{s:s}", "funding_id", tool_text(tool, "payment"));
-    const int code = on_order(tool, "POST", "/fund", body, "funding the order");
-    json_decref(body);
-    return code;
+    return on_order(tool, "POST", "/fund", "funding the order");
+}
+
+static int cancel(struct tool *tool)
+{
+    return on_order(tool, "POST", "/cancel", "cancelling the order");
+}
+
+static int claim(struct tool *tool)
+{
+    return on_order(tool, "POST", "/claim", "paying the order back");
+}
+
+static int resolve(struct tool *tool)
+{
+    return on_order(tool, "POST", "/resolve", "deciding the order");
 }
 
 const struct tool_command tool_order_fund = {
@@ -194,11 +230,6 @@ const struct tool_command tool_order_fund = {
     .run = fund,
 };
 
-static int show(struct tool *tool)
-{
-    return on_order(tool, "GET", "", NULL, "asking for the order");
-}
-
 const struct tool_command tool_order_show = {
     .name = "order show",
     .summary = "the state of an order",
@@ -206,11 +237,6 @@ const struct tool_command tool_order_show = {
     .options = (const struct tool_option[]){OPTIONS_OF_SERVER, {.name = NULL}},
     .run = show,
 };
-
-static int cancel(struct tool *tool)
-{
-    return on_order(tool, "POST", "/cancel", NULL, "cancelling the order");
-}
 
 const struct tool_command tool_order_cancel = {
     .name = "order cancel",
@@ -221,15 +247,6 @@ const struct tool_command tool_order_cancel = {
     .options = (const struct tool_option[]){OPTIONS_OF_SERVER, {.name = NULL}},
     .run = cancel,
 };
-
-/* What an operator decides. */
-static int claim(struct tool *tool)
-{
-    json_t *body = json_pack("{s:s}", "reason", tool_text(tool, "reason"));
-    const int code = on_order(tool, "POST", "/claim", body, "paying the order back");
-    json_decref(body);
-    return code;
-}
 
 const struct tool_command tool_order_claim = {
     .name = "order claim",
@@ -246,17 +263,6 @@ const struct tool_command tool_order_claim = {
     .example = "  scrip order claim o-1 --reason 'card lost' --server https://topup.example",
     .run = claim,
 };
-
-static int resolve(struct tool *tool)
-{
-    json_t *body = json_pack("{s:s}", "decision", tool_text(tool, "decision"));
-    if (tool_has(tool, "memo")) {
-        json_object_set_new(body, "memo", json_string(tool_text(tool, "memo")));
-    }
-    const int code = on_order(tool, "POST", "/resolve", body, "deciding the order");
-    json_decref(body);
-    return code;
-}
 
 const struct tool_command tool_order_resolve = {
     .name = "order resolve",
