@@ -24,6 +24,14 @@ static const struct {
     {"expired order", "ledger", {.status = SCRIP_E_EXPIRED}},
     {"funded twice", "ledger", {.problem = TOOL_PROBLEM_FUNDED_TWICE}},
     {"clock skew", "clock", {.problem = TOOL_PROBLEM_CLOCK}},
+    {"no DESFire", "card", {.problem = TOOL_PROBLEM_NO_DESFIRE}},
+    {"card too old", "card", {.problem = TOOL_PROBLEM_OLD_CARD}},
+    {"too little memory", "card", {.problem = TOOL_PROBLEM_NO_MEMORY}},
+    {"unknown master key", "key", {.problem = TOOL_PROBLEM_MASTER_KEY}},
+    {"foreign application", "card", {.problem = TOOL_PROBLEM_FOREIGN_APPLICATION}},
+    {"purse of another profile", "card", {.problem = TOOL_PROBLEM_OTHER_PROFILE}},
+    {"purse with other keys", "key", {.problem = TOOL_PROBLEM_OTHER_KEYS}},
+    {"torn while it was made", "card", {.problem = TOOL_PROBLEM_TORN_MAKING, .card = TOOL_CARD_HALF_MADE}},
 };
 
 #define NAMED_COUNT (sizeof NAMED / sizeof NAMED[0])
