@@ -298,9 +298,35 @@ static bool set_special(struct parser *parser, const struct name_row *row, const
     return true;
 }
 
-static bool set_value(struct parser *parser, const struct name_row *row, const char *text, void *at)
+/* How numbers are written, and how many bytes they fill. */
+static const struct number_form {
+    uint8_t base, bytes;
+    int64_t low, high;
+} NUMBERS[] = {
+    [VALUE_U8] = {10, 1, 0, 0xFF},      [VALUE_U16] = {10, 2, 0, 0xFFFF},
+    [VALUE_U32] = {10, 4, 0, 0xFFFFFF}, [VALUE_I32] = {10, 4, INT32_MIN, INT32_MAX},
+    [VALUE_HEX8] = {16, 1, 0, 0xFF},    [VALUE_HEX16] = {16, 2, 1, 0xFFFF},
+    [VALUE_FILE_NO] = {10, 1, 0, 31},
+};
+
+static bool set_number(const struct number_form *form, const char *text, void *at)
 {
     int64_t number = 0;
+    if (!number_read(text, form->base, form->low, form->high, &number)) {
+        return false;
+    }
+    if (form->bytes == 1) {
+        *(uint8_t *)at = (uint8_t)number;
+    } else if (form->bytes == 2) {
+        *(uint16_t *)at = (uint16_t)number;
+    } else {
+        *(uint32_t *)at = (uint32_t)number;
+    }
+    return true;
+}
+
+static bool set_value(struct parser *parser, const struct name_row *row, const char *text, void *at)
+{
     switch (row->kind) {
     case VALUE_WORD:
         return word_find(row->words, text, at);
@@ -310,55 +336,13 @@ static bool set_value(struct parser *parser, const struct name_row *row, const c
         return word_find(NONE, text, at) || key_read(parser, text, at);
     case VALUE_SECTOR_KEY:
         return storage_key_read(text, at);
-    case VALUE_U8:
-        if (number_read(text, 10, 0, 0xFF, &number)) {
-            *(uint8_t *)at = (uint8_t)number;
-            return true;
-        }
-        return false;
-    case VALUE_U16:
-        if (number_read(text, 10, 0, 0xFFFF, &number)) {
-            *(uint16_t *)at = (uint16_t)number;
-            return true;
-        }
-        return false;
-    case VALUE_FILE_NO:
-        if (word_find(NONE, text, at)) {
-            return true;
-        }
-        if (number_read(text, 10, 0, 31, &number)) {
-            *(uint8_t *)at = (uint8_t)number;
-            return true;
-        }
-        return false;
-    case VALUE_HEX8:
-        if (number_read(text, 16, 0, 0xFF, &number)) {
-            *(uint8_t *)at = (uint8_t)number;
-            return true;
-        }
-        return false;
-    case VALUE_HEX16:
-        if (number_read(text, 16, 1, 0xFFFF, &number)) {
-            *(uint16_t *)at = (uint16_t)number;
-            return true;
-        }
-        return false;
-    case VALUE_U32:
-        if (number_read(text, 10, 0, 0xFFFFFF, &number)) {
-            *(uint32_t *)at = (uint32_t)number;
-            return true;
-        }
-        return false;
-    case VALUE_I32:
-        if (number_read(text, 10, INT32_MIN, INT32_MAX, &number)) {
-            *(int32_t *)at = (int32_t)number;
-            return true;
-        }
-        return false;
     case VALUE_SPECIAL:
         return set_special(parser, row, text);
+    case VALUE_FILE_NO:
+        return word_find(NONE, text, at) || set_number(&NUMBERS[row->kind], text, at);
+    default:
+        return set_number(&NUMBERS[row->kind], text, at);
     }
-    return false;
 }
 
 /* ---- sections -------------------------------------------------------------------------------------------------- */
