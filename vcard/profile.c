@@ -1,12 +1,8 @@
 /* profile.c: the text of a profile into structs. One table says every name that may be written, where it goes and how
- * its value is read; what belongs together is checked at the end. */
+ * its value is read; what belongs together is checked at the end (profile_finish.c). */
+#include "profile_finish.h"
 #include <ini.h>
-#include <scrip/bcd.h>
-#include <scrip/classic.h>
 #include <scrip/desfire_card.h>
-#include <scrip/otp.h>
-#include <scrip/profile.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,20 +25,6 @@ struct parser {
     bool keys_over;      /* a section behind [application] has begun */
     char *error;
 };
-
-static int fail(struct parser *parser, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Keeps the first sentence; returns 0, which stops inih. */
-static int fail(struct parser *parser, const char *format, ...)
-{
-    if (parser->error != NULL && parser->error[0] == '\0') {
-        va_list args;
-        va_start(args, format);
-        vsnprintf(parser->error, SCRIP_PROFILE_ERROR_MAX, format, args);
-        va_end(args);
-    }
-    return 0;
-}
 
 /* ---- values ---------------------------------------------------------------------------------------------------- */
 
@@ -352,10 +334,10 @@ static int enter_application(struct parser *parser, const char *aid)
     struct scrip_desfire_application *application = &parser->profile->desfire.application;
     int64_t number = 0;
     if (strlen(aid) != 6 || !number_read(aid, 16, 1, 0xFFFFFF, &number)) {
-        return fail(parser, "[application %s]: an AID is six hex digits", aid);
+        return profile_fail(parser->error, "[application %s]: an AID is six hex digits", aid);
     }
     if (application->aid[0] != 0 || application->aid[1] != 0 || application->aid[2] != 0) {
-        return fail(parser, "[application %s]: there is one application in a profile", aid);
+        return profile_fail(parser->error, "[application %s]: there is one application in a profile", aid);
     }
     scrip_put_le24(application->aid, (uint32_t)number);
     memcpy(parser->profile->desfire.purse.aid, application->aid, 3);
@@ -369,13 +351,14 @@ static int enter_file(struct parser *parser, const char *text)
     const size_t most = sizeof desfire->files / sizeof desfire->files[0];
     int64_t no = 0;
     if (!number_read(text, 10, 0, 31, &no)) {
-        return fail(parser, "[file %s]: file numbers are 0..31", text);
+        return profile_fail(parser->error, "[file %s]: file numbers are 0..31", text);
     }
     if ((parser->files_seen >> no & 1U) != 0) {
-        return fail(parser, "[file %s]: this file is described twice", text);
+        return profile_fail(parser->error, "[file %s]: this file is described twice", text);
     }
     if (desfire->file_count == most) {
-        return fail(parser, "[file %s]: a profile has at most %zu files and a Transaction MAC", text, most);
+        return profile_fail(parser->error, "[file %s]: a profile has at most %zu files and a Transaction MAC", text,
+                            most);
     }
     parser->files_seen |= 1U << no;
     parser->file = &desfire->files[desfire->file_count++];
@@ -386,28 +369,24 @@ static int enter_file(struct parser *parser, const char *text)
     return 1;
 }
 
-static bool is_storage(const struct scrip_profile *profile)
-{
-    return profile->family == SCRIP_VCARD_CLASSIC || profile->family == SCRIP_VCARD_OTP;
-}
-
 static int enter(struct parser *parser, const char *section)
 {
     char word[32];
     const char *argument = strchr(section, ' ');
     const size_t len = argument != NULL ? (size_t)(argument - section) : strlen(section);
     if (strlen(section) >= sizeof parser->section) {
-        return fail(parser, "[%.32s...]: no such section", section);
+        return profile_fail(parser->error, "[%.32s...]: no such section", section);
     }
     snprintf(parser->section, sizeof parser->section, "%s", section);
     snprintf(word, sizeof word, "%.*s", (int)len, section);
     argument = argument != NULL ? argument + 1 : "";
     parser->kind = SECTION_NONE;
-    if (is_storage(parser->profile) && strcmp(section, "card") != 0) {
+    if (profile_is_storage(parser->profile) && strcmp(section, "card") != 0) {
         parser->kind = SECTION_STORAGE;
         return strcmp(section, "purse") == 0
                    ? 1
-                   : fail(parser, "[%s]: a storage card has [card] and [purse], and no such section", section);
+                   : profile_fail(parser->error, "[%s]: a storage card has [card] and [purse], and no such section",
+                                  section);
     }
     if (strcmp(word, "application") == 0) {
         return enter_application(parser, argument);
@@ -417,14 +396,15 @@ static int enter(struct parser *parser, const char *section)
         return 1;
     }
     if (parser->profile->desfire.key_count == 0) {
-        return fail(parser, "[%s]: [application] and its keys must come first", section);
+        return profile_fail(parser->error, "[%s]: [application] and its keys must come first", section);
     }
     parser->keys_over = true;
     if (strcmp(section, "purse") == 0) {
         parser->kind = SECTION_PURSE;
         return 1;
     }
-    return strcmp(word, "file") == 0 ? enter_file(parser, argument) : fail(parser, "[%s]: no such section", section);
+    return strcmp(word, "file") == 0 ? enter_file(parser, argument)
+                                     : profile_fail(parser->error, "[%s]: no such section", section);
 }
 
 /* key N = ROLE[, diversified] */
@@ -436,12 +416,13 @@ static int set_key(struct parser *parser, const char *name, const char *text)
     int64_t number = 0;
     if (!number_read(name, 10, 0, (int64_t)sizeof desfire->key_roles - 1, &number) || number != desfire->key_count ||
         parser->keys_over) {
-        return fail(parser, "[%s] key %s: keys are numbered 0, 1, 2 ... in order", parser->section, name);
+        return profile_fail(parser->error, "[%s] key %s: keys are numbered 0, 1, 2 ... in order", parser->section,
+                            name);
     }
     snprintf(role, sizeof role, "%.*s", comma != NULL ? (int)(comma - text) : (int)strnlen(text, 15), text);
     if (!word_find(ROLES, role, &desfire->key_roles[number]) ||
         (comma != NULL && strcmp(comma + 1 + strspn(comma + 1, " "), "diversified") != 0)) {
-        return fail(parser, "[%s] key %s = %s: ROLE, or ROLE, diversified", parser->section, name, text);
+        return profile_fail(parser->error, "[%s] key %s = %s: ROLE, or ROLE, diversified", parser->section, name, text);
     }
     desfire->key_diversified[number] = comma != NULL;
     desfire->key_count++;
@@ -466,168 +447,12 @@ static int on_line(void *ctx, const char *section, const char *name, const char 
         if (set_value(parser, row, value, base + (row->kind == VALUE_SPECIAL ? 0 : row->offset))) {
             return 1;
         }
-        return fail(parser, "[%s] %s: '%.40s' is not possible here", section, name, value);
+        return profile_fail(parser->error, "[%s] %s: '%.40s' is not possible here", section, name, value);
     }
-    return fail(parser, "[%s] %.40s: no such name", section, name);
+    return profile_fail(parser->error, "[%s] %.40s: no such name", section, name);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
-
-static const struct scrip_desfire_file *find_file(const struct scrip_desfire_profile *desfire, uint8_t no)
-{
-    for (uint8_t i = 0; i < desfire->file_count; i++) {
-        if (desfire->files[i].no == no) {
-            return &desfire->files[i];
-        }
-    }
-    return NULL;
-}
-
-/* The Transaction MAC file is kept apart from the others. */
-static int split_off_tmac(struct parser *parser)
-{
-    struct scrip_desfire_profile *desfire = &parser->profile->desfire;
-    uint8_t kept = 0;
-    bool found = false;
-    for (uint8_t i = 0; i < desfire->file_count; i++) {
-        if (desfire->files[i].type != SCRIP_DESFIRE_FILE_TMAC) {
-            desfire->files[kept++] = desfire->files[i];
-            continue;
-        }
-        if (found) {
-            return fail(parser, "[file %u]: an application has one Transaction MAC file", desfire->files[i].no);
-        }
-        found = true;
-        desfire->tmac = desfire->files[i];
-    }
-    desfire->file_count = kept;
-    if (found != (desfire->purse.tmac_file != SCRIP_PURSE_NONE) ||
-        (found && desfire->tmac.no != desfire->purse.tmac_file)) {
-        return fail(parser, "[purse] tmac-file does not name the Transaction MAC file");
-    }
-    return 1;
-}
-
-static int check_purse_files(struct parser *parser)
-{
-    const struct scrip_desfire_profile *desfire = &parser->profile->desfire;
-    const struct scrip_desfire_purse *purse = &desfire->purse;
-    const struct {
-        const char *name;
-        uint8_t no, type, other_type;
-    } wanted[] = {
-        {"header-file", purse->header_file, SCRIP_DESFIRE_FILE_BACKUP, SCRIP_DESFIRE_FILE_STANDARD},
-        {"value-file", purse->value_file, SCRIP_DESFIRE_FILE_VALUE, SCRIP_DESFIRE_FILE_VALUE},
-        {"log-file", purse->log_file, SCRIP_DESFIRE_FILE_CYCLIC, SCRIP_DESFIRE_FILE_CYCLIC},
-        {"topup-file", purse->topup_file, SCRIP_DESFIRE_FILE_CYCLIC, SCRIP_DESFIRE_FILE_CYCLIC},
-    };
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        const struct scrip_desfire_file *file = find_file(desfire, wanted[i].no);
-        if (file == NULL || (file->type != wanted[i].type && file->type != wanted[i].other_type)) {
-            return fail(parser, "[purse] %s: there is no such file of the right type", wanted[i].name);
-        }
-        if (file->type == SCRIP_DESFIRE_FILE_CYCLIC && file->record_size != SCRIP_PURSE_RECORD) {
-            return fail(parser, "[file %u]: records of a log have %u bytes", file->no, SCRIP_PURSE_RECORD);
-        }
-        if (i == 0 && file->size < SCRIP_PURSE_HEADER) {
-            return fail(parser, "[file %u]: the card header takes %u bytes", file->no, SCRIP_PURSE_HEADER);
-        }
-    }
-    return 1;
-}
-
-static int check_keys(struct parser *parser)
-{
-    const struct scrip_desfire_purse *purse = &parser->profile->desfire.purse;
-    if (purse->pay_key == SCRIP_PURSE_NONE || purse->write_key == SCRIP_PURSE_NONE ||
-        purse->topup_key == SCRIP_PURSE_NONE) {
-        return fail(parser, "[purse]: pay-key, write-key and topup-key must be named");
-    }
-    if (parser->profile->desfire.random_id && purse->id_key == SCRIP_PURSE_NONE) {
-        return fail(parser, "[purse] id-key: a card with random UIDs needs one");
-    }
-    return 1;
-}
-
-/* What a profile of a storage card leaves open. */
-static void storage_usual(struct scrip_storage_purse *purse)
-{
-    const bool otp = purse->kind == SCRIP_STORAGE_OTP;
-    if (purse->upper == INT32_MIN) {
-        purse->upper = purse->kind == SCRIP_STORAGE_BCD ? SCRIP_BCD_MAX : INT32_MAX;
-    }
-    if (otp) {
-        purse->sector = 0;
-        purse->main_block = 1; /* where the card has its face value */
-        purse->backup_block = SCRIP_PURSE_NONE;
-    } else if (purse->sector < 40) {
-        const uint8_t first = scrip_classic_first(purse->sector);
-        purse->main_block = purse->main_block == SCRIP_PURSE_NONE ? first : purse->main_block;
-        purse->backup_block = purse->backup_block == SCRIP_PURSE_NONE ? (uint8_t)(first + 1) : purse->backup_block;
-    }
-    purse->trailer_block = purse->sector < 40 ? scrip_classic_trailer(purse->sector) : 0;
-}
-
-static int finish_storage(struct parser *parser)
-{
-    const struct scrip_profile *profile = parser->profile;
-    struct scrip_storage_purse *purse = &parser->profile->purse;
-    const bool otp = profile->family == SCRIP_VCARD_OTP;
-    if (purse->kind == 0 || (purse->kind == SCRIP_STORAGE_OTP) != otp) {
-        return fail(parser, "[purse] kind: %s",
-                    otp ? "an otp card has the kind otp" : "a classic card has native or bcd");
-    }
-    if (otp && (profile->variant != SCRIP_VCARD_1K || profile->uid_len == 7)) {
-        return fail(parser, "[card]: there is one size of otp cards, with a UID of 4 bytes");
-    }
-    if (otp && (purse->unit == 0 || purse->units == 0 || purse->units > SCRIP_OTP_UNITS ||
-                (int64_t)purse->unit * purse->units > INT32_MAX)) {
-        return fail(parser, "[purse] unit, units: 1 to %u units, together at most 2147483647", SCRIP_OTP_UNITS);
-    }
-    if (!otp && (purse->unit != 0 || purse->units != 0)) {
-        return fail(parser, "[purse] unit, units: only otp cards are sold in units");
-    }
-    if (purse->key_a.role == SCRIP_PURSE_ROLES || purse->key_b.role == SCRIP_PURSE_ROLES) {
-        return fail(parser, "[purse]: key-a and key-b must be named");
-    }
-    storage_usual(purse);
-    parser->profile->uid_len = profile->uid_len != 0 ? profile->uid_len : 4;
-    if (purse->sector >= (profile->variant == SCRIP_VCARD_4K ? 40 : 16)) {
-        return fail(parser, "[purse] sector: the card has no such sector");
-    }
-    return scrip_storage_purse_check(purse) == SCRIP_OK
-               ? 1
-               : fail(parser, "[purse]: the blocks must be two data blocks of the sector, and upper possible");
-}
-
-static int finish(struct parser *parser)
-{
-    struct scrip_desfire_profile *desfire = &parser->profile->desfire;
-    if (parser->profile->family == 0) {
-        return fail(parser, "[card] family is missing");
-    }
-    if (is_storage(parser->profile)) {
-        return finish_storage(parser);
-    }
-    if (parser->profile->variant != 0 || parser->profile->uid_len != 0) {
-        return fail(parser, "[card] size, uid: a desfire card has storage, and a UID of 7 bytes");
-    }
-    parser->profile->uid_len = 7;
-    if (desfire->key_count == 0 || desfire->purse.sm == 0) {
-        return fail(parser, "%s is missing", desfire->key_count == 0 ? "[application]" : "[purse] messaging");
-    }
-    if (split_off_tmac(parser) == 0 || check_purse_files(parser) == 0 || check_keys(parser) == 0) {
-        return 0;
-    }
-    struct scrip_desfire_application *application = &desfire->application;
-    application->has_iso_fid = application->iso_fid != 0;
-    application->ks2 = (uint8_t)(0x80U | desfire->key_count);
-    for (uint8_t i = 0; i < desfire->file_count; i++) {
-        desfire->files[i].has_iso_fid = desfire->files[i].iso_fid != 0;
-        application->ks2 = (uint8_t)(application->ks2 | (desfire->files[i].has_iso_fid ? 0x20U : 0));
-    }
-    return 1;
-}
 
 static void start(struct scrip_profile *profile, const char *name)
 {
@@ -667,7 +492,7 @@ enum scrip_status scrip_profile_parse(const char *name, struct scrip_bytes text,
     start(profile, name);
     const int line = strlen(copy) == text.len ? ini_parse_string(copy, on_line, &parser) : 1;
     free(copy);
-    const bool good = line == 0 && finish(&parser) == 1;
+    const bool good = line == 0 && profile_finish(profile, sentence) == 1;
     profile->desfire.name = profile->name;
     profile->desfire.about = profile->about;
     if (!good && error != NULL && line > 0) {
