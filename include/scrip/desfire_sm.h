@@ -207,7 +207,8 @@ enum scrip_status scrip_desfire_sm_wrap_response(struct scrip_desfire_session *s
 #define SCRIP_DESFIRE_EXPECT_SAVED_MAX 40U /**< most bytes of a saved expect */
 
 /** Append the session: SCRIP_DESFIRE_SESSION_SAVED bytes, in this order: format 01, messaging, cipher, key number,
- *  responses waited for [1 each]; CmdCtr [2 LE], EncCtr [4 LE], TI [4], running IV [16], secrets [2 times 24], 00. */
+ *  responses waited for [1 each]; CmdCtr [2 LE], EncCtr [4 LE], TI [4], running IV [16], secrets [2 times 24], 00.
+ *  @return SCRIP_OK; SCRIP_E_SPACE */
 enum scrip_status scrip_desfire_sm_save(const struct scrip_desfire_session *session, struct scrip_buf *out);
 
 /** Take a saved session off `in`. @return SCRIP_E_LENGTH, SCRIP_E_FORMAT */
@@ -269,7 +270,8 @@ void scrip_desfire_tmri_encrypt(const struct scrip_desfire_tmac_keys *keys, cons
 void scrip_desfire_tmri_decrypt(const struct scrip_desfire_tmac_keys *keys, const uint8_t in[16], uint8_t out[16]);
 
 /** Append the TMI part of one command: `fixed` is command code and header, padded with zeros to a multiple of 16, then
- *  `data` padded likewise (see docs/protocol/desfire-crypto.md for the per-command layouts). */
+ *  `data` padded likewise (see docs/protocol/desfire-crypto.md for the per-command layouts).
+ *  @return SCRIP_OK; SCRIP_E_SPACE */
 enum scrip_status scrip_desfire_tmi_add(struct scrip_buf *tmi, struct scrip_bytes fixed, struct scrip_bytes data);
 
 /** TMV over a whole TMI. */

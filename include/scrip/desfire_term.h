@@ -99,7 +99,8 @@ struct scrip_desfire_call {
 /** Append a command. Parameters longer than a frame are chained with AF where the command allows it; the codes that use
  *  the block protocol's own chaining (AD, 8D, AB, 8B, BA) go out as one APDU of up to 255 parameter bytes.
  *  @return SCRIP_OK; SCRIP_E_WAIT: take the responses first, nothing was appended; SCRIP_E_SPACE: the batch is full,
- *          or the parameters are too long; SCRIP_E_ARGUMENT: no such command */
+ *          or the parameters are too long; SCRIP_E_ARGUMENT: no such command; SCRIP_E_STATE: an authentication is half
+ *          way, and the command would break it off */
 enum scrip_status scrip_desfire_term_ask(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                          const struct scrip_desfire_call *call);
 
@@ -113,7 +114,8 @@ enum scrip_status scrip_desfire_term_ask(struct scrip_desfire_term *term, struct
 enum scrip_status scrip_desfire_term_take(struct scrip_desfire_term *term, const struct scrip_replies *replies,
                                           struct scrip_buf *out);
 
-/** Ask for the next frame of a response that goes on. The batch must be empty. */
+/** Ask for the next frame of a response that goes on.
+ *  @return SCRIP_OK; SCRIP_E_STATE: none goes on, or the batch is not empty; SCRIP_E_SPACE */
 enum scrip_status scrip_desfire_term_continue(struct scrip_desfire_term *term, struct scrip_batch *batch);
 
 /* ---- authentication ----
@@ -135,9 +137,11 @@ enum scrip_status scrip_desfire_term_auth_challenge(struct scrip_desfire_term *t
                                                     const struct scrip_replies *replies);
 
 /** Ask for part 2.
- *  @param rnda must not be predictable: 16 bytes (8 are used for DES and 2K3DES); ISO 7816-4 authentication: twice
- * that, for its two random numbers
- *  @return SCRIP_OK; SCRIP_E_STATE: no challenge was taken; SCRIP_E_LENGTH: the challenge does not fit the key */
+ *  @param rnda  must not be predictable: 16 bytes (8 are used for DES and 2K3DES); ISO 7816-4 authentication: twice
+ *               that, for its two random numbers
+ *  @return SCRIP_OK; SCRIP_E_STATE: no challenge was taken; SCRIP_E_WAIT: take the responses of the session before
+ *          first; SCRIP_E_KEY: the messaging has no keys of this type; SCRIP_E_LENGTH, SCRIP_E_FORMAT: the challenge
+ *          does not fit the key; SCRIP_E_SPACE */
 enum scrip_status scrip_desfire_term_auth_answer(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                                  const struct scrip_desfire_key *key, const uint8_t *rnda);
 
@@ -150,7 +154,8 @@ enum scrip_status scrip_desfire_term_auth_proof(struct scrip_desfire_term *term,
 /** ISO 7816-4 authentication, part 1: GET CHALLENGE. Then _auth_challenge, _auth_answer (82 and 88 in one batch; the
  *  session is EV1's), _auth_proof as above.
  *  @param key_no  number in the selected application; at PICC level too
- *  @param in_app  an application is selected */
+ *  @param in_app  an application is selected
+ *  @return SCRIP_OK; SCRIP_E_ARGUMENT: no such key type; SCRIP_E_WAIT, SCRIP_E_SPACE: as scrip_desfire_term_ask */
 enum scrip_status scrip_desfire_term_iso_auth_ask(struct scrip_desfire_term *term, struct scrip_batch *batch,
                                                   enum scrip_cipher cipher, uint8_t key_no, bool in_app);
 
@@ -166,7 +171,11 @@ enum scrip_status scrip_desfire_term_save(const struct scrip_desfire_term *term,
 /** Take a saved terminal off `in`. @return SCRIP_OK; SCRIP_E_LENGTH; SCRIP_E_FORMAT */
 enum scrip_status scrip_desfire_term_load(struct scrip_desfire_term *term, struct scrip_bytes *in);
 
-/* ---- files ---- */
+/* ---- files ----
+ *
+ * From here on a function that is given a batch asks for one command and returns as scrip_desfire_term_ask;
+ * SCRIP_E_ARGUMENT is also what the command has no room for (an amount below 0, an offset above 24 bits, a name that is
+ * too long), SCRIP_E_KEY a key of a type that it does not take. */
 
 #define SCRIP_DESFIRE_RIGHT_FREE  0xEU
 #define SCRIP_DESFIRE_RIGHT_NEVER 0xFU
@@ -379,7 +388,8 @@ struct scrip_desfire_delegation {
  *  @param enc_key, mac_key  DAM keys 12h and 11h, AES
  *  @param random            7 random bytes
  *  @param initial           initial key of the application
- *  @param delegation        slot, version and quota in; enc_k and dam_mac out */
+ *  @param delegation        slot, version and quota in; enc_k and dam_mac out
+ *  @return SCRIP_OK; SCRIP_E_KEY: no such key type; SCRIP_E_ARGUMENT: no such application can be made */
 enum scrip_status scrip_desfire_delegation_sign(const struct scrip_desfire_application *application,
                                                 const uint8_t enc_key[16], const uint8_t mac_key[16],
                                                 const uint8_t random[7], const struct scrip_desfire_key *initial,
