@@ -225,18 +225,26 @@ static void each_generation_knows_its_commands(void **state)
 
 /* ---- two applications at once ---- */
 
-static void a_pair_of_applications_commits_together(void **state)
+/* Applications 010000 and 020000, each with two keys and this value file. */
+static void given_two_applications(struct bench *b, const char *file, const char *other_file)
 {
-    struct bench *b = *state;
     static const char *const aids[] = {"010000", "020000"};
+    const char *const files[] = {file, other_file};
     for (size_t i = 0; i < 2; i++) {
         char params[16];
         (void)snprintf(params, sizeof params, "%s0F82", aids[i]);
         assert_df(ask(b, CMD_CREATE_APPLICATION, params), DF_OK);
         assert_df(ask(b, CMD_SELECT_APPLICATION, aids[i]), DF_OK);
-        assert_df(ask(b, CMD_CREATE_VALUE_FILE, "03 03 1111 00000000 E8030000 64000000 00"), DF_OK);
+        assert_df(ask(b, CMD_CREATE_VALUE_FILE, files[i]), DF_OK);
         assert_df(ask(b, CMD_SELECT_APPLICATION, "000000"), DF_OK);
     }
+}
+
+static void a_pair_of_applications_commits_together(void **state)
+{
+    struct bench *b = *state;
+    static const char file[] = "03 03 1111 00000000 E8030000 64000000 00";
+    given_two_applications(b, file, file);
     assert_df(ask(b, CMD_SELECT_APPLICATION, "010000 030000"), DF_APPLICATION_NOT_FOUND);
     assert_df(ask(b, CMD_SELECT_APPLICATION, "010000 010000"), DF_PARAMETER_ERROR);
     assert_df(ask(b, CMD_SELECT_APPLICATION, "010000 020000"), DF_OK);
@@ -266,16 +274,7 @@ static void a_pair_of_applications_commits_together(void **state)
 static void a_value_is_carried_from_one_application_of_a_pair_to_the_other(void **state)
 {
     struct bench *b = *state;
-    static const char *const aids[] = {"010000", "020000"};
-    for (size_t i = 0; i < 2; i++) {
-        char params[64];
-        (void)snprintf(params, sizeof params, "%s0F82", aids[i]);
-        assert_df(ask(b, CMD_CREATE_APPLICATION, params), DF_OK);
-        assert_df(ask(b, CMD_SELECT_APPLICATION, aids[i]), DF_OK);
-        (void)snprintf(params, sizeof params, "03 00 EEEE 00000000 E8030000 %02X000000 00", (unsigned)i + 7);
-        assert_df(ask(b, CMD_CREATE_VALUE_FILE, params), DF_OK);
-        assert_df(ask(b, CMD_SELECT_APPLICATION, "000000"), DF_OK);
-    }
+    given_two_applications(b, "03 00 EEEE 00000000 E8030000 07000000 00", "03 00 EEEE 00000000 E8030000 08000000 00");
     assert_df(ask(b, CMD_SELECT_APPLICATION, "010000 020000"), DF_OK);
     assert_df(ask(b, CMD_RESTORE_TRANSFER, "03 83"), DF_OK);
     assert_df(do_commit(b), DF_OK);
