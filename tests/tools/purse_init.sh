@@ -63,7 +63,7 @@ refused "it counts in francs" 1 card "another currency" init rita an12113+random
 # ---- torn at every frame ----
 
 # What is on the card after each of them is for tests/core/wallet; here it is what the program says, and that it goes on.
-for case in "an12113 cut-after 1" "plain lose-after 5"; do
+for case in "an12113 cut-after 3" "plain lose-after 7"; do
     read -r purse fault step <<<"$case"
     cut=1
     until [ $cut -gt 100 ]; do
