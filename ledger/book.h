@@ -110,7 +110,7 @@ struct scrip_ledger {
     void *commit_ctx;
     bool in_transaction;
     enum ledger_request request;
-    const char *lost; /**< why the open transaction cannot be committed; NULL: it can */
+    char lost[160]; /**< why the open transaction cannot go on, and not be committed; empty: it can */
     /** The row of each kind that the transaction has read last: the rules ask for one card and one order a dozen times
      *  a request. Nobody else writes while the transaction is open; what it writes itself, it forgets or knows as
      *  written. */

@@ -38,7 +38,27 @@ void scrip_ledger_close(struct scrip_ledger *ledger)
 
 const char *scrip_ledger_message(const struct scrip_ledger *ledger)
 {
-    return ledger->lost != NULL ? ledger->lost : ledger->store->ops->message(ledger->store);
+    return ledger->lost[0] != '\0' ? ledger->lost : ledger->store->ops->message(ledger->store);
+}
+
+static bool is_lost(const struct scrip_ledger *ledger)
+{
+    return ledger->in_transaction && ledger->lost[0] != '\0';
+}
+
+/* When it fails inside a transaction, the database may have rolled back all of it by itself, and what followed would be
+ * durable statement by statement. So nothing follows. The first reason is kept: the next call overwrites it. */
+static enum scrip_status lose(struct scrip_ledger *ledger, const char *why)
+{
+    if (!is_lost(ledger)) {
+        copy_text(ledger->lost, sizeof ledger->lost, why);
+    }
+    return SCRIP_E_STORE;
+}
+
+static enum scrip_status lose_by_store(struct scrip_ledger *ledger)
+{
+    return lose(ledger, ledger->store->ops->message(ledger->store));
 }
 
 enum scrip_status scrip_ledger_begin(struct scrip_ledger *ledger)
@@ -46,10 +66,10 @@ enum scrip_status scrip_ledger_begin(struct scrip_ledger *ledger)
     if (ledger->in_transaction) {
         return SCRIP_E_STATE;
     }
+    ledger->lost[0] = '\0';
     SCRIP_TRY(ledger->store->ops->begin(ledger->store));
     ledger->in_transaction = true;
     ledger->request = REQUEST_NONE;
-    ledger->lost = NULL;
     ledger->known.has = 0;
     return SCRIP_OK;
 }
@@ -60,15 +80,11 @@ enum scrip_status scrip_ledger_commit(struct scrip_ledger *ledger)
         return SCRIP_E_STATE;
     }
     const bool refused =
-        ledger->lost != NULL || (ledger->commit_hook != NULL && !ledger->commit_hook(ledger->commit_ctx, false));
-    if (refused) {
+        is_lost(ledger) || (ledger->commit_hook != NULL && !ledger->commit_hook(ledger->commit_ctx, false));
+    if (refused || ledger->store->ops->commit(ledger->store) != SCRIP_OK) {
+        (void)lose_by_store(ledger);
         scrip_ledger_rollback(ledger);
         return SCRIP_E_STORE;
-    }
-    const enum scrip_status status = ledger->store->ops->commit(ledger->store);
-    if (status != SCRIP_OK) {
-        scrip_ledger_rollback(ledger);
-        return status;
     }
     ledger->in_transaction = false;
     const bool told = ledger->commit_hook == NULL || ledger->commit_hook(ledger->commit_ctx, true);
@@ -108,10 +124,13 @@ enum scrip_status scrip_ledger_request_end(struct scrip_ledger *ledger, bool kee
         ledger->known.has = 0;
     }
     if (request == REQUEST_BOUND && !keep) {
-        ledger->lost = "a request that was sure of itself was refused behind its first change";
+        return lose(ledger, "a request that was sure of itself was refused behind its first change");
+    }
+    if (is_lost(ledger)) {
         return SCRIP_E_STORE;
     }
-    return request == REQUEST_CHANGED ? ledger->store->ops->release(ledger->store, keep) : SCRIP_OK;
+    const bool done = request != REQUEST_CHANGED || ledger->store->ops->release(ledger->store, keep) == SCRIP_OK;
+    return done ? SCRIP_OK : lose_by_store(ledger);
 }
 
 uint64_t scrip_ledger_changes(const struct scrip_ledger *ledger)
@@ -149,7 +168,9 @@ static const uint8_t spares[STORE_STATEMENT_COUNT] = {
 static enum scrip_status before_change(struct scrip_ledger *ledger)
 {
     if (ledger->request == REQUEST_CLEAN) {
-        SCRIP_TRY(ledger->store->ops->savepoint(ledger->store));
+        if (ledger->store->ops->savepoint(ledger->store) != SCRIP_OK) {
+            return lose_by_store(ledger);
+        }
         ledger->request = REQUEST_CHANGED;
     }
     return SCRIP_OK;
@@ -161,16 +182,19 @@ enum scrip_status ledger_run(struct scrip_ledger *ledger, enum store_statement s
     if (!ledger->in_transaction) {
         return SCRIP_E_STATE; /* a change outside of a transaction would be durable by itself */
     }
+    if (is_lost(ledger)) {
+        return SCRIP_E_STORE;
+    }
     SCRIP_TRY(before_change(ledger));
     ledger->known.has &= spares[statement];
     const struct store_ops *ops = ledger->store->ops;
     const enum store_step step = ops->start(ledger->store, statement, values, count);
-    const unsigned rows = ops->end(ledger->store, statement);
-    if (step == STORE_CONSTRAINT) {
-        return SCRIP_E_EXISTS;
+    if (step != STORE_DONE && step != STORE_CONSTRAINT) {
+        (void)lose_by_store(ledger);
     }
+    const unsigned rows = ops->end(ledger->store, statement);
     if (step != STORE_DONE) {
-        return SCRIP_E_STORE;
+        return step == STORE_CONSTRAINT ? SCRIP_E_EXISTS : SCRIP_E_STORE;
     }
     if (ledger->request == REQUEST_SURE && rows > 0) {
         ledger->request = REQUEST_BOUND;
@@ -186,6 +210,9 @@ static enum scrip_status row_or_end(struct scrip_ledger *ledger, enum store_stat
     if (step == STORE_ROW) {
         return SCRIP_OK;
     }
+    if (step != STORE_DONE) {
+        (void)lose_by_store(ledger);
+    }
     ledger_end(ledger, statement);
     return step == STORE_DONE ? SCRIP_E_NOT_FOUND : SCRIP_E_STORE;
 }
@@ -193,6 +220,9 @@ static enum scrip_status row_or_end(struct scrip_ledger *ledger, enum store_stat
 enum scrip_status ledger_query(struct scrip_ledger *ledger, enum store_statement statement,
                                const struct store_value *values, size_t count)
 {
+    if (is_lost(ledger)) {
+        return SCRIP_E_STORE;
+    }
     return row_or_end(ledger, statement, ledger->store->ops->start(ledger->store, statement, values, count));
 }
 

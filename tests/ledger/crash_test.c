@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 
@@ -39,6 +40,60 @@ static void a_commit_whose_answer_is_lost_is_repeated_without_harm(void **state)
     desk_commit(d);
     assert_int_equal(balance_of(d->ledger, SCRIP_ACCOUNT_IN_FLIGHT), 100);
     assert_book(d->ledger);
+}
+
+/* ---- A database that fails in the middle ---- */
+
+static int countdown; /* steps of the database's own machine until it fails; 0: it does not */
+
+static int fail_now(void *ctx)
+{
+    (void)ctx;
+    return countdown > 0 && --countdown == 0;
+}
+
+static int on_open(sqlite3 *db)
+{
+    sqlite3_progress_handler(db, 1, fail_now, NULL);
+    return SQLITE_OK;
+}
+
+/* Two requests, the second of which is sure; whoever works here takes no notice of failures. */
+static void work_blindly(struct desk *d, unsigned point)
+{
+    desk_begin(d);
+    assert_ok(scrip_ledger_request_begin(d->ledger));
+    funded(d->ledger, "before", ALICE, 1);
+    assert_ok(scrip_ledger_request_end(d->ledger, true));
+    countdown = (int)point;
+    (void)scrip_ledger_request_begin(d->ledger);
+    (void)order_for(d->ledger, "during", BOB, 2);
+    scrip_ledger_request_sure(d->ledger);
+    (void)scrip_ledger_order_fund(d->ledger, "during", "pay");
+    (void)scrip_ledger_request_end(d->ledger, true);
+    const bool failed = countdown == 0;
+    countdown = 0;
+    assert_int_equal(order_for(d->ledger, "behind", ALICE, 3), failed ? SCRIP_E_STORE : SCRIP_OK);
+}
+
+static void a_statement_that_fails_ends_the_transaction(void **state)
+{
+    struct desk *d = *state;
+    struct scrip_ledger_counts counts;
+    unsigned point = 1;
+    assert_int_equal(sqlite3_auto_extension((void (*)(void))on_open), SQLITE_OK);
+    scrip_ledger_close(d->ledger);
+    d->ledger = desk_open(d);
+    sqlite3_reset_auto_extension();
+    for (bool failed = true; failed; point++) {
+        work_blindly(d, point);
+        failed = strcmp(scrip_ledger_message(d->ledger), "interrupted") == 0;
+        assert_status(scrip_ledger_commit(d->ledger), failed ? SCRIP_E_STORE : SCRIP_OK);
+        assert_ok(scrip_ledger_count(d->ledger, &counts));
+        assert_int_equal(counts.orders, failed ? 0 : 3);
+        assert_book(d->ledger);
+    }
+    assert_true(point > 100); /* every step of a request and of one that is sure */
 }
 
 /* ---- A process that is killed ---- */
@@ -277,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAW(a_failed_commit_keeps_nothing),
         LAW(a_commit_whose_answer_is_lost_is_repeated_without_harm),
+        LAW(a_statement_that_fails_ends_the_transaction),
         LAW(a_killed_process_loses_nothing_that_it_reported),
         LAW(of_two_servers_one_issues),
         LAW(a_busy_server_does_not_keep_another_waiting),
