@@ -308,6 +308,8 @@ enum scrip_status scrip_desfire_delegation_sign(const struct scrip_desfire_appli
     if (initial->cipher > SCRIP_AES128) {
         return SCRIP_E_KEY;
     }
+    SCRIP_TRY(scrip_buf_add_u8(&message, CMD_CREATE_DELEGATED_APPLICATION));
+    SCRIP_TRY(delegated_put(application, delegation, &message));
     memcpy(enc_k, random, 7);
     memcpy(enc_k + 7, initial->bytes, scrip_cipher_key_len((enum scrip_cipher)initial->cipher));
     enc_k[31] = initial->version;
@@ -315,8 +317,6 @@ enum scrip_status scrip_desfire_delegation_sign(const struct scrip_desfire_appli
     scrip_cbc_encrypt(&block, iv, 2, delegation->enc_k, enc_k);
     scrip_block_wipe(&block);
     scrip_wipe(enc_k, sizeof enc_k);
-    SCRIP_TRY(scrip_buf_add_u8(&message, CMD_CREATE_DELEGATED_APPLICATION));
-    SCRIP_TRY(delegated_put(application, delegation, &message));
     SCRIP_TRY(scrip_buf_add(&message, delegation->enc_k, sizeof delegation->enc_k));
     scrip_cmac_key_init(&cmac, SCRIP_AES128, mac_key);
     scrip_cmac(&cmac, scrip_buf_bytes(&message), mac);

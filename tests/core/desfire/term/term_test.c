@@ -521,6 +521,31 @@ static void delegated_applications_are_made_with_the_owners_permission(void **st
     done(h);
 }
 
+static void a_delegation_that_is_not_signed_is_left_as_it_was(void **state)
+{
+    static const struct {
+        struct scrip_desfire_application application;
+        uint8_t cipher;
+        enum scrip_status status;
+    } rows[] = {
+        {{.aid = {1, 2, 3}, .ks2 = 0x82, .df_name_len = 3},
+         SCRIP_AES128,
+         SCRIP_E_ARGUMENT}, /* a name, and no file id */
+        {{.aid = {1, 2, 3}, .ks2 = 0x82}, SCRIP_AES128 + 1, SCRIP_E_KEY},
+    };
+    static const struct scrip_desfire_delegation untouched = {.quota = 8};
+    const struct scrip_desfire_key dam = a_key(SCRIP_AES128, 0x31);
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct scrip_desfire_key initial = {.cipher = rows[i].cipher};
+        struct scrip_desfire_delegation delegation = untouched;
+        assert_status(scrip_desfire_delegation_sign(&rows[i].application, dam.bytes, dam.bytes, random_host, &initial,
+                                                    &delegation),
+                      rows[i].status);
+        assert_memory_equal(&delegation, &untouched, sizeof untouched);
+    }
+}
+
 static void a_card_is_looked_through_without_any_key(void **state)
 {
     (void)state;
@@ -650,6 +675,7 @@ int main(void)
         cmocka_unit_test(both_sides_prove_that_they_are_near),
         cmocka_unit_test(a_value_is_taken_over_with_two_applications_selected),
         cmocka_unit_test(delegated_applications_are_made_with_the_owners_permission),
+        cmocka_unit_test(a_delegation_that_is_not_signed_is_left_as_it_was),
         cmocka_unit_test(a_card_is_looked_through_without_any_key),
         cmocka_unit_test(iso_clients_select_by_name_and_read),
         cmocka_unit_test(iso_clients_write_and_append),
