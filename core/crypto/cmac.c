@@ -138,3 +138,13 @@ void scrip_mact(const uint8_t mac[16], uint8_t out[8])
 {
     scrip_word_put_le(out, odd_bytes(scrip_word_get_le(mac)) | odd_bytes(scrip_word_get_le(mac + 8)) << 32);
 }
+
+void scrip_aes_mact(const uint8_t key[16], struct scrip_bytes message, uint8_t out[8])
+{
+    struct scrip_cmac_key cmac;
+    uint8_t mac[16];
+    scrip_cmac_key_init(&cmac, SCRIP_AES128, key);
+    scrip_cmac(&cmac, message, mac);
+    scrip_cmac_key_wipe(&cmac);
+    scrip_mact(mac, out);
+}

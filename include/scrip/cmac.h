@@ -45,6 +45,9 @@ void scrip_cmac(const struct scrip_cmac_key *key, struct scrip_bytes message, ui
 /** The 8 odd-indexed bytes of a 16-byte MAC: "MACt" of EV2 secure messaging and the Transaction MAC. */
 void scrip_mact(const uint8_t mac[16], uint8_t out[8]);
 
+/** MACt of one message under an AES-128 key. */
+void scrip_aes_mact(const uint8_t key[16], struct scrip_bytes message, uint8_t out[8]);
+
 /** AN10922: a card's own key out of a master key.
  *  @param cipher   SCRIP_AES128, _AES192, _AES256, SCRIP_2K3DES or SCRIP_3K3DES
  *  @param master   scrip_cipher_key_len(cipher) bytes

@@ -278,21 +278,18 @@ static void mirror_mac(struct scrip_desfire_card *card, const struct mirror *m)
     uint8_t full[16];
     uint8_t mac[8];
     uint8_t secret[16];
-    struct scrip_cmac_key key;
     struct scrip_lrp lrp;
 
     if (m->lrp) {
         session_lrp(card, m, &lrp);
         scrip_lrp_cmac(&lrp, 0, input, full);
+        scrip_mact(full, mac);
         scrip_lrp_wipe(&lrp);
     } else {
         session_key(card, m, 0x3C, 0xC3, false, secret);
-        scrip_cmac_key_init(&key, SCRIP_AES128, secret);
-        scrip_cmac(&key, input, full);
-        scrip_cmac_key_wipe(&key);
+        scrip_aes_mact(secret, input, mac);
         scrip_wipe(secret, sizeof secret);
     }
-    scrip_mact(full, mac);
     put_hex(m->image + m->sdm.mac_at, mac, sizeof mac);
 }
 

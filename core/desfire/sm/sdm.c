@@ -60,12 +60,7 @@ void scrip_desfire_sdm_keys(const uint8_t file_read_key[16], const struct scrip_
 
 void scrip_desfire_sdm_mac(const struct scrip_desfire_sdm_keys *keys, struct scrip_bytes input, uint8_t mac[8])
 {
-    struct scrip_cmac_key key;
-    uint8_t whole[16];
-    scrip_cmac_key_init(&key, SCRIP_AES128, keys->mac);
-    scrip_cmac(&key, input, whole);
-    scrip_mact(whole, mac);
-    scrip_cmac_key_wipe(&key);
+    scrip_aes_mact(keys->mac, input, mac);
 }
 
 void scrip_desfire_sdm_file_data(const struct scrip_desfire_sdm_keys *keys, uint32_t counter, size_t count,

@@ -72,12 +72,7 @@ enum scrip_status scrip_desfire_tmi_add(struct scrip_buf *tmi, struct scrip_byte
 
 void scrip_desfire_tmv(const struct scrip_desfire_tmac_keys *keys, struct scrip_bytes tmi, uint8_t tmv[8])
 {
-    struct scrip_cmac_key key;
-    uint8_t mac[16];
-    scrip_cmac_key_init(&key, SCRIP_AES128, keys->mac);
-    scrip_cmac(&key, tmi, mac);
-    scrip_mact(mac, tmv);
-    scrip_cmac_key_wipe(&key);
+    scrip_aes_mact(keys->mac, tmi, tmv);
 }
 
 /* ---- fed through ---- */

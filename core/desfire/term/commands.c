@@ -301,10 +301,8 @@ enum scrip_status scrip_desfire_delegation_sign(const struct scrip_desfire_appli
     uint8_t iv[16] = {0};
     uint8_t enc_k[32] = {0};
     uint8_t memory[96];
-    uint8_t mac[16];
     struct scrip_buf message = SCRIP_BUF_OF(memory);
     struct scrip_block block;
-    struct scrip_cmac_key cmac;
     if (initial->cipher > SCRIP_AES128) {
         return SCRIP_E_KEY;
     }
@@ -318,10 +316,7 @@ enum scrip_status scrip_desfire_delegation_sign(const struct scrip_desfire_appli
     scrip_block_wipe(&block);
     scrip_wipe(enc_k, sizeof enc_k);
     SCRIP_TRY(scrip_buf_add(&message, delegation->enc_k, sizeof delegation->enc_k));
-    scrip_cmac_key_init(&cmac, SCRIP_AES128, mac_key);
-    scrip_cmac(&cmac, scrip_buf_bytes(&message), mac);
-    scrip_cmac_key_wipe(&cmac);
-    scrip_mact(mac, delegation->dam_mac);
+    scrip_aes_mact(mac_key, scrip_buf_bytes(&message), delegation->dam_mac);
     return SCRIP_OK;
 }
 

@@ -60,14 +60,9 @@ enum scrip_status scrip_desfire_pc_part(struct scrip_desfire_pc *pc, struct scri
 static void pc_mac(const struct scrip_desfire_pc *pc, const uint8_t key[16], uint8_t first, uint8_t mac[8])
 {
     uint8_t memory[1 + sizeof pc->prepared + sizeof pc->parts] = {first};
-    struct scrip_cmac_key cmac;
-    uint8_t full[16];
     memcpy(memory + 1, pc->prepared, pc->prepared_len);
     memcpy(memory + 1 + pc->prepared_len, pc->parts, sizeof pc->parts);
-    scrip_cmac_key_init(&cmac, SCRIP_AES128, key);
-    scrip_cmac(&cmac, scrip_bytes(memory, 1U + pc->prepared_len + sizeof pc->parts), full);
-    scrip_cmac_key_wipe(&cmac);
-    scrip_mact(full, mac);
+    scrip_aes_mact(key, scrip_bytes(memory, 1U + pc->prepared_len + sizeof pc->parts), mac);
 }
 
 enum scrip_status scrip_desfire_pc_verify(struct scrip_desfire_term *term, struct scrip_batch *batch,

@@ -302,13 +302,9 @@ static void a_value_is_carried_from_one_application_of_a_pair_to_the_other(void 
 
 static void mact(const char *key_hex, struct scrip_bytes message, uint8_t out[8])
 {
-    struct scrip_cmac_key key;
-    uint8_t bytes[16];
-    uint8_t mac[16];
-    (void)from_hex(key_hex, bytes, sizeof bytes);
-    scrip_cmac_key_init(&key, SCRIP_AES128, bytes);
-    scrip_cmac(&key, message, mac);
-    scrip_mact(mac, out);
+    uint8_t key[16];
+    (void)from_hex(key_hex, key, sizeof key);
+    scrip_aes_mact(key, message, out);
 }
 
 /* C9 parameters: plain part in hex, first key of the application 77.., made with zero DAM keys. */
