@@ -210,9 +210,8 @@ static void what_a_transaction_knows_is_what_the_database_has(void **state)
     desk_begin(w.d);
     while (w.requests++ < REQUESTS) {
         request(&w);
-        if (pick(&w, 60) == 0) {
-            pick(&w, 8) ? desk_commit(w.d) : scrip_ledger_rollback(w.d->ledger);
-            assert_book(w.d->ledger);
+        if (pick(&w, 20) == 0) {
+            pick(&w, 3) ? desk_commit(w.d) : scrip_ledger_rollback(w.d->ledger);
             desk_begin(w.d);
             assert_known_is_true(w.d->ledger);
         }
