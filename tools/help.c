@@ -10,30 +10,35 @@ static void put_spaces(FILE *out, size_t count)
     fprintf(out, "%*s", (int)count, "");
 }
 
+static size_t put_break(FILE *out, size_t indent)
+{
+    fputc('\n', out);
+    put_spaces(out, indent);
+    return indent;
+}
+
 /* Words of `text`, wrapped; continuation lines start at `indent`. Line breaks in the text are kept. */
 static void put_wrapped(FILE *out, const char *text, size_t indent, size_t column)
 {
+    size_t spaces = 0; /* before the next word: a line ends without */
     while (*text != '\0') {
         const size_t word = strcspn(text, " \n");
-        if (column + word > WIDTH && column > indent) {
-            fputc('\n', out);
-            put_spaces(out, indent);
-            column = indent;
+        if (word > 0 && column + spaces + word > WIDTH && column > indent) {
+            column = put_break(out, indent);
+            spaces = 0;
         }
-        fwrite(text, 1, word, out);
-        column += word;
-        text += word;
-        if (*text == '\n') {
-            fputc('\n', out);
-            put_spaces(out, text[1] != '\n' ? indent : 0);
+        if (word > 0) {
+            put_spaces(out, spaces);
+            fwrite(text, 1, word, out);
+            column += spaces + word;
+            spaces = 0;
+            text += word;
+        } else if (*text++ == '\n') {
+            (void)put_break(out, *text != '\n' ? indent : 0);
             column = indent;
-            text++;
-        } else if (*text == ' ') {
-            if (column < WIDTH) {
-                fputc(' ', out);
-            }
-            column++;
-            text++;
+            spaces = 0;
+        } else {
+            spaces++;
         }
     }
     fputc('\n', out);
