@@ -49,7 +49,7 @@ struct scrip_capture_entry {
 /** Most interfaces of one pcapng section that a reader keeps apart. */
 #define SCRIP_CAPTURE_INTERFACES 16U
 
-/** Reads a capture in memory, of ours or of anyone who writes ISO 14443 into pcapng. About 130 KiB. Fields private. */
+/** Reads a capture in memory, of ours or of anyone who writes ISO 14443 into pcapng. About 190 KiB. Fields private. */
 struct scrip_capture_reader {
     struct scrip_bytes rest;
     bool text;

@@ -97,7 +97,7 @@ struct scrip_relay_counts {
     uint64_t total_ms;
 };
 
-/** One relayed order. About 270 KiB. Fields private. */
+/** One relayed order. About 205 KiB. Fields private. */
 struct scrip_relay {
     struct scrip_relay_config config;
     enum scrip_relay_outcome outcome;
