@@ -274,7 +274,7 @@ static int lint(struct tool *tool)
     const bool classic = file && identity.family == SCRIP_VCARD_CLASSIC;
     card_findings_begin(&findings, tool);
     if (file && identity.profile[0] == '\0' && !classic) {
-        snprintf(error, sizeof error, "%.200s: the card is not personalised", what);
+        snprintf(error, sizeof error, "%.190s: no purse is noted in the file: name the profile instead", what);
         return tool_fail(tool, &(struct tool_failure){.status = SCRIP_E_STATE,
                                                       .problem = TOOL_PROBLEM_FILE,
                                                       .what = "reading the profile",

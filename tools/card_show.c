@@ -11,7 +11,7 @@ static void show_identity(struct tool *tool, const struct scrip_vcard_identity *
     char uid[15], kind[32];
     tool_hex_text(scrip_bytes(identity->uid, identity->uid_len), uid);
     tool_say(tool, "card file       %s, UID %s%s%s", card_kind_text(identity, kind), uid,
-             identity->profile[0] != '\0' ? ", personalised as " : ", not personalised", identity->profile);
+             identity->profile[0] != '\0' ? ", personalised as " : ", no purse noted", identity->profile);
     tool_put(tool, "family", json_string(families[identity->family]));
     tool_put(tool, "uid", json_string(uid));
     tool_put(tool, "profile", json_string(identity->profile));

@@ -120,7 +120,7 @@ ok "its name opens the card" init keyed an12113 "" --picc-key known
 ok "and is not needed any more" init keyed an12113
 echo "zz" >bad
 for wrong in "--picc-key bad" "--picc-key pass" "--amount 5" "--unit 1" "--number 12x" \
-    "--number 123456789012345678901" "--currency XXX" "--key-version 300"; do
+    "--number 123456789012345678901" "--currency QQQ" "--key-version 300"; do
     init old ev1 "" $wrong >out 2>err
     is "wrong usage: $wrong" 2 $?
 done
