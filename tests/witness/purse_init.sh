@@ -7,7 +7,7 @@ keys="--keys $WORK/issuer.keys"
 "$SCRIP" serve --port 0 --ledger "$WORK/book.db" $keys --operator-key-file "$WORK/operator.key" --rate 0 --json \
     >"$WORK/serve.json" 2>"$WORK/serve.log" &
 pids="$! $pids"
-await "the server" jq -e .url "$WORK/serve.json"
+await "the server" sh -c 'jq -r .url "$WORK/serve.json" | grep -q "^http"'
 URL=$(jq -r .url "$WORK/serve.json")
 server="--server $URL --api-key-file $WORK/operator.key"
 
