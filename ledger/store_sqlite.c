@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define CHECKPOINT_PAGES 20000
+#define SHORT_LOG_PAGES  1000
 #define SAVEPOINT_BYTES  61440 /* kept of a request's pages in memory, in one piece: from 64 KB on, free() tidies up */
 #define ASK_EVERY_US     500   /* for the write lock, while another process has it */
 
@@ -60,9 +61,15 @@ static enum scrip_status begin(struct store *store)
     return run(self(store), STORE_BEGIN);
 }
 
+/* One that failed may have found the disk full. From then on the log is kept short, or it would take what room comes
+ * back and leave none for the file that it is to be moved into. */
 static enum scrip_status commit(struct store *store)
 {
-    return run(self(store), STORE_COMMIT);
+    const enum scrip_status status = run(self(store), STORE_COMMIT);
+    if (status != SCRIP_OK) {
+        (void)sqlite3_wal_autocheckpoint(self(store)->db, SHORT_LOG_PAGES);
+    }
+    return status;
 }
 
 static void rollback(struct store *store)

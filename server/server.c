@@ -192,29 +192,58 @@ static enum scrip_status commit(struct scrip_server *server)
     return status;
 }
 
+/* The disk may have been full, and the log what fills it: under load nobody is ever idle, and what room comes back the
+ * log would take, too. So first it is moved into the file, if that can be done now. */
+static void make_room(struct scrip_server *server)
+{
+    if (server->lost) {
+        server->lost = false;
+        (void)scrip_ledger_idle(server->config.ledger);
+    }
+}
+
 static enum scrip_status open_tick(struct scrip_server *server)
 {
+    make_room(server);
     SCRIP_TRY(scrip_ledger_begin(server->config.ledger));
     return expire_orders(server);
 }
 
 enum scrip_status scrip_server_begin(struct scrip_server *server)
 {
-    server->tick_requests = server->counters.requests;
+    server->before = server->counters;
     const enum scrip_status status = open_tick(server);
     return status == SCRIP_OK || status == SCRIP_E_STATE ? status : scrip_server_end(server, status);
 }
 
+/* None of its requests has happened: whoever was in it asks again. */
+static void uncount(struct scrip_server *server)
+{
+    const struct counters lost = server->counters;
+    server->counters = server->before;
+    server->counters.ticks = lost.ticks;
+    server->counters.commits_failed = lost.commits_failed + 1;
+    server->counters.commit_us = lost.commit_us;
+}
+
 static enum scrip_status give_up(struct scrip_server *server, enum scrip_status status)
 {
-    server->counters.commits_failed++;
     server_log(server, "tick failed",
                json_pack("{ss ss sI}", "status", scrip_status_name(status), "message",
                          scrip_ledger_message(server->config.ledger), "requests",
-                         (json_int_t)(server->counters.requests - server->tick_requests)));
+                         (json_int_t)(server->counters.requests - server->before.requests)));
+    uncount(server);
     scrip_ledger_rollback(server->config.ledger);
+    server->lost = true;
     return SCRIP_DEFECT(issue_before_durable) ? SCRIP_OK
                                               : SCRIP_E_STORE; /* the answers leave as if they stood on rows */
+}
+
+void server_unavailable(struct scrip_server *server, struct scrip_response *response)
+{
+    scrip_response_unavailable(response);
+    server->counters.requests++;
+    server->counters.server_errors++;
 }
 
 enum scrip_status scrip_server_end(struct scrip_server *server, enum scrip_status status)
@@ -234,7 +263,7 @@ enum scrip_status scrip_server_tick(struct scrip_server *server, const struct sc
         status = scrip_server_end(server, status);
     }
     for (size_t i = 0; i < count && status != SCRIP_OK; i++) {
-        scrip_response_unavailable(exchanges[i].response);
+        server_unavailable(server, exchanges[i].response);
     }
     return status == SCRIP_OK ? SCRIP_OK : SCRIP_E_STORE;
 }

@@ -42,7 +42,8 @@ struct scrip_server {
     struct counters counters;
     uint64_t expired_ms;    /* when orders were last expired */
     uint64_t tidy_changes;  /* rows changed when the ledger was last tidied up */
-    uint64_t tick_requests; /* requests answered when the tick was opened */
+    struct counters before; /* when the tick was opened */
+    bool lost;              /* the last tick */
 };
 
 enum actor {
@@ -87,6 +88,9 @@ enum scrip_status problem_of(struct context *context, enum scrip_status status, 
 
 /** Copy path parameter `i` as text. @return SCRIP_E_ARGUMENT: too long for `cap` */
 enum scrip_status param_text(const struct context *context, size_t i, char *out, size_t cap);
+
+/** Answer 503 to a request of a tick that was lost, or of one that was not opened; counted. */
+void server_unavailable(struct scrip_server *server, struct scrip_response *response);
 
 /** Real time, whatever the clock of the books says: it measures the disk and how long one waits. */
 int64_t monotonic_us(void);

@@ -321,7 +321,7 @@ static enum MHD_Result all_received(struct call *call, const char *url, const ch
         return answer_too_large(call);
     }
     if (call->state == CALL_NO_MEMORY) {
-        scrip_response_unavailable(&call->response);
+        server_unavailable(http->config.server, &call->response);
         return answer(call);
     }
     fill_request(call, url, method);
@@ -397,7 +397,7 @@ static void release(struct scrip_http *http, const struct tick *tick)
 {
     for (size_t i = 0; i < tick->count; i++) {
         if (tick->status != SCRIP_OK) {
-            scrip_response_unavailable(&tick->calls[i]->response);
+            server_unavailable(http->config.server, &tick->calls[i]->response);
         }
         MHD_resume_connection(tick->calls[i]->connection);
     }

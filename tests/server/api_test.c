@@ -781,6 +781,19 @@ static void metrics_count_and_end_as_the_format_wants(void **state)
     assert_memory_equal(b->response.body + b->response.body_len - 6, "# EOF\n", 6);
 }
 
+static void of_a_lost_tick_only_the_refusals_are_counted(void **state)
+{
+    struct bench *b = *state;
+    given_card(b, ALICE, "an12113");
+    b->commits_until_fail = 1;
+    assert_int_equal(ask(b, "GET", "/api/v1/orders/none", NULL), 503);
+    assert_int_equal(ask(b, "GET", "/metrics", NULL), 200);
+    assert_true(answer_has(b, "scrip_requests_total 2\n"));
+    assert_true(answer_has(b, "scrip_client_errors_total 0\n"));
+    assert_true(answer_has(b, "scrip_server_errors_total 1\n"));
+    assert_true(answer_has(b, "scrip_commits_failed_total 1\n"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -821,6 +834,7 @@ int main(void)
         TEST(logs_hold_no_key_and_no_token),
         TEST(a_path_that_is_no_text_is_logged_all_the_same),
         TEST(metrics_count_and_end_as_the_format_wants),
+        TEST(of_a_lost_tick_only_the_refusals_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
