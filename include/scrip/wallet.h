@@ -59,7 +59,8 @@ struct scrip_purse_request {
                                               to begin with, 0 or more */
     uint32_t reference;            /**< credit: issue number of the order in the book */
     bool skip_flush;         /**< debit, credit: leave out the two commands that kill pending changes, and the reads
-                                  before them: the seven commands of AN12113 and nothing else */
+                                  before them. Where something has to be read all the same, to settle an older payment
+                                  or to compare the currency, nothing is left out: reads count in the Transaction MAC */
     uint16_t currency;       /**< DESFire: ISO 4217 number that the amount is in; balance, debit and recover then read
                                   the card header first, one command more, and decline a card that names another one
                                   with SCRIP_E_CURRENCY, as history does. A credit does not look, the top-up key may

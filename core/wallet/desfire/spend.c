@@ -54,13 +54,25 @@ static enum scrip_status refuse(struct scrip_purse_job *job, enum scrip_status s
     return job_end(job, SCRIP_OUTCOME_DECLINED, status);
 }
 
+/* What this session has read counts in the Transaction MAC, and the back office knows nothing of it: whoever has read,
+ * to settle an older payment or to compare the currency, flushes, whatever was to be left out. */
+static bool wants_flush(struct scrip_purse_job *job)
+{
+    const struct job *j = job_of(job);
+    const unsigned reads = SCRIP_FACT_BALANCE | SCRIP_FACT_TMAC | SCRIP_FACT_TOPUPS | SCRIP_FACT_DEBITS |
+                           SCRIP_FACT_HEADER | SCRIP_FACT_TOPUP_COUNT;
+    const bool has_read = (j->tap.facts.has & reads) != 0;
+    return j->tap.purse.sm != SCRIP_DESFIRE_SM_EV1 &&
+           (has_read || (!job->request->skip_flush && !j->tap.purse.smallest_debit));
+}
+
 static enum scrip_status ask_change(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
     struct job *j = job_of(job);
     if (is_credited(job)) {
         return refuse(job, SCRIP_E_EXISTS);
     }
-    if (!job->request->skip_flush && !j->tap.purse.smallest_debit && j->tap.purse.sm != SCRIP_DESFIRE_SM_EV1) {
+    if (wants_flush(job)) {
         SCRIP_TRY(scrip_desfire_tap_flush(&j->tap, batch, (enum scrip_purse_role)j->role));
     }
     if (job->operation == SCRIP_PURSE_DEBIT) {

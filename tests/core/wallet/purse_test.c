@@ -85,6 +85,58 @@ static void every_journal_line_verifies_at_the_back_office(void **state)
     }
 }
 
+static void assert_last_line_verifies(const struct bench *b)
+{
+    struct scrip_journal_line line;
+    uint8_t tmac[16];
+    bench_tmac_key(b, tmac);
+    assert_ok(scrip_journal_get(&b->journal, b->journal.last, &line));
+    assert_int_equal(line.state, SCRIP_JOURNAL_CONFIRMED);
+    if (b->profile.purse.tmac_file != SCRIP_PURSE_NONE) {
+        assert_ok(scrip_purse_line_verify(&line, tmac));
+    }
+}
+
+/* A payment whose commit does not reach the card, and one that settles it first. @return there was such a commit */
+static bool pay_behind_a_lost_commit(struct bench *b, const struct kind *kind, unsigned frame)
+{
+    given_purse(b, kind->profile, kind->generation, 1000);
+    b->request.skip_flush = true;
+    b->cut_before = frame;
+    const bool paid = tap(b, SCRIP_PURSE_DEBIT, 100, 0) == SCRIP_OK;
+    const bool lost = b->job.result.commit_open;
+    power_back(b);
+    if (lost) {
+        assert_ok(tap(b, SCRIP_PURSE_DEBIT, 30, 0));
+        assert_int_equal(balance_of(b), 970);
+        assert_last_line_verifies(b);
+    }
+    assert_false(paid);
+    b->request.skip_flush = false;
+    bench_free(b);
+    return lost;
+}
+
+static void a_line_verifies_whatever_its_payment_had_to_read_first(void **state)
+{
+    (void)state;
+    struct bench *b = &bench;
+    for (size_t i = 0; i < KINDS; i++) {
+        given_purse(b, kinds[i].profile, kinds[i].generation, 1000);
+        b->request.currency = b->header.currency;
+        assert_ok(tap(b, SCRIP_PURSE_DEBIT, 100, 0));
+        assert_last_line_verifies(b);
+        b->request.skip_flush = true;
+        assert_ok(tap(b, SCRIP_PURSE_DEBIT, 100, 0));
+        assert_last_line_verifies(b);
+        b->request.skip_flush = false;
+        b->request.currency = 0;
+        bench_free(b);
+        for (unsigned frame = 1; !pay_behind_a_lost_commit(b, &kinds[i], frame); frame++) {
+        }
+    }
+}
+
 static void more_than_there_is_is_declined_and_changes_nothing(void **state)
 {
     (void)state;
@@ -590,6 +642,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_profile_can_be_personalised_spent_topped_up_and_read),
         cmocka_unit_test(every_journal_line_verifies_at_the_back_office),
+        cmocka_unit_test(a_line_verifies_whatever_its_payment_had_to_read_first),
         cmocka_unit_test(more_than_there_is_is_declined_and_changes_nothing),
         cmocka_unit_test(a_card_of_another_currency_is_declined_before_anything_is_done),
         cmocka_unit_test(the_header_is_read_only_when_it_is_wanted),
