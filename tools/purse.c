@@ -170,8 +170,9 @@ const struct tool_command tool_pay = {
         "The amount is in the currency that the card counts in. The header of a DESFire says which, and is read first, "
         "one command more. Where --currency is given a card of another one is refused, and a card whose header says "
         "nothing pays what was asked. Without it a card that counts in another currency than EUR is met twice, five "
-        "commands more, and one whose header cannot be read is refused. A purse +smallest is looked at in a session of "
-        "its own, five commands more. --shortest does not look: with it --currency is needed, and trusted. Storage "
+        "commands more, and one whose header cannot be read is refused. A purse +smallest costs "
+        "two more, so that its Transaction MAC covers the payment alone. --shortest does not look: with it --currency "
+        "is needed, and trusted. Storage "
         "cards have no place for a currency: they are paid in --currency, else in EUR.",
     .operands = AMOUNT_OPERAND,
     .options = (const struct tool_option[]){OPTIONS_OF_CARD,

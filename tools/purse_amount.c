@@ -148,16 +148,6 @@ static int ask_apart(struct tool *tool, struct visit *visit, const char *what)
     return result->has_header ? amount_of_card(tool, visit, what) : fail_no_currency(tool, what, NO_HEADER);
 }
 
-/* What a session reads goes into its Transaction MAC, unless a flush comes behind it. The smallest debit has none, and
- * its MAC is over the Debit alone: the server could not verify another. */
-static int debit_smallest(struct tool *tool, struct visit *visit)
-{
-    char what[VISIT_WHAT_MAX];
-    const int code = ask_apart(tool, visit, visit_what(tool, visit, "paying", what));
-    visit->request.currency = 0;
-    return code == TOOL_OK ? visit_run(tool, visit, SCRIP_PURSE_DEBIT, visit_what(tool, visit, "paying", what)) : code;
-}
-
 static int debit_guessed(struct tool *tool, struct visit *visit)
 {
     char what[VISIT_WHAT_MAX];
@@ -183,10 +173,6 @@ static int debit_guessed(struct tool *tool, struct visit *visit)
 int visit_debit(struct tool *tool, struct visit *visit)
 {
     char what[VISIT_WHAT_MAX];
-    const bool trusted = visit->guess == NULL && visit->request.currency == 0;
-    if (!trusted && visit_is_desfire(visit) && visit->purse.desfire.purse.smallest_debit) {
-        return debit_smallest(tool, visit);
-    }
     return visit->guess != NULL ? debit_guessed(tool, visit)
                                 : visit_run(tool, visit, SCRIP_PURSE_DEBIT, visit_what(tool, visit, "paying", what));
 }

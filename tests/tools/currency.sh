@@ -34,8 +34,8 @@ mistaken "the shortest has to be told" "say it with --currency" pay euro 1 an121
 is "and took nothing then" 1700 "$(balance euro)"
 made five an12113+smallest EUR
 ok "so is a card of the smallest debit" given five an12113+smallest 20
-costs 10 five an12113+smallest 1
-costs 10 five an12113+smallest 1 --currency EUR
+costs 8 five an12113+smallest 1
+costs 8 five an12113+smallest 1 --currency EUR
 costs 5 five an12113+smallest 1 --currency EUR --shortest
 for profile in split ev1 plain; do
     made "$profile" "$profile" EUR
