@@ -66,7 +66,7 @@ static void tap_open_orders(struct world *world)
 /* The customer looks at the balance at home: a tap that moves no money, but settles. */
 static bool look(struct world *world, int number)
 {
-    char id[16];
+    char id[20];
     (void)snprintf(id, sizeof id, "look-%d", number);
     world_order(world, id, SCRIP_KIND_READ, 0);
     for (int i = 0; i < ROUNDS && !world->broken && world_state(world, id) != SCRIP_STATE_DONE; i++) {
