@@ -1,7 +1,7 @@
 /* store.h: the seam between the book and a database.
  *
  * The book speaks in named statements (statements.def), written in the SQL that SQLite and PostgreSQL share; a store
- * runs them. So a second database is one more driver of a dozen functions and a schema, not a second book. Values are
+ * runs them. So a second database is one more driver of fifteen functions and a schema, not a second book. Values are
  * integers, texts and blobs; parameters are numbered ?1, ?2 .... */
 #ifndef SCRIP_LEDGER_STORE_H
 #define SCRIP_LEDGER_STORE_H

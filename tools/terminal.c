@@ -152,9 +152,9 @@ static int upload(struct tool *tool)
     if (code != TOOL_OK) {
         return code;
     }
-    tool_say(tool, "%llu lines uploaded: %llu booked, %llu known already, %llu waiting for the card, %llu refused",
-             (unsigned long long)done.sent, (unsigned long long)done.booked, (unsigned long long)done.known,
-             (unsigned long long)done.waiting, (unsigned long long)done.refused);
+    tool_say(tool, "%llu line%s uploaded: %llu booked, %llu known already, %llu waiting for the card, %llu refused",
+             (unsigned long long)done.sent, done.sent == 1 ? "" : "s", (unsigned long long)done.booked,
+             (unsigned long long)done.known, (unsigned long long)done.waiting, (unsigned long long)done.refused);
     if (done.aside != 0) {
         tool_say(tool, "%llu set aside: the server keeps them until their cards are registered with that purse",
                  (unsigned long long)done.aside);
