@@ -51,6 +51,9 @@ is "leaves no ledger" "" "$(ls new)"
 refused "a file that is no ledger" 1 ledger "no ledger of scrip" timeout 20 "$SCRIP" serve --port 0 $(store issuer.keys) \
     --ledger pass --operator-key-file new/operator.key --cert new/srv.pem --cert-key new/srv.key --dev-cert
 is "leaves neither a key nor a certificate" "" "$(ls new)"
+limited() { (ulimit -f 1 && exec "$SCRIP" card new new/big.card $(store issuer.keys)); }
+refused "a limit on the size of files" 1 file "File too large" limited
+is "leaves no card" "" "$(ls new)"
 stop_server
 
 "$SCRIP" serve --port "$port" --ledger new/book.db --operator-key-file new/operator.key $(store issuer.keys) --json \
