@@ -32,7 +32,7 @@ enum scrip_settle_kind {
  * STATE(name, text, where its money is: multiples of the amount in FUNDING, IN_FLIGHT, CARD, DISPUTE, RECEIVABLE,
  * BREAKAGE) */
 #define SCRIP_SETTLE_STATES(STATE)                                                                                     \
-    STATE(CREATED, "created, not paid yet", 0, 0, 0, 0, 0, 0)                                                          \
+    STATE(CREATED, "created; value waits to be paid for", 0, 0, 0, 0, 0, 0)                                            \
     STATE(FUNDED, "paid, ready for the card", -1, 1, 0, 0, 0, 0)                                                       \
     STATE(ISSUED, "handed to the card's session; the outcome is open", -1, 1, 0, 0, 0, 0)                              \
     STATE(CONFIRMED, "the value is on the card", -1, 0, 1, 0, 0, 0)                                                    \
