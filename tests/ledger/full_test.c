@@ -1,8 +1,8 @@
 /* The disk of the ledger is full, and some room comes back. Below the ledger lies a VFS of this test that has so much
  * room and no more. */
 #include "desk.h"
+#include "disk_below.h"
 
-#include <sqlite3.h>
 #include <string.h>
 
 #define ROOM    (8LL << 20)
@@ -19,7 +19,6 @@ static struct {
     long long size[FILES];
 } disk;
 
-static sqlite3_vfs *plain;
 static const sqlite3_io_methods *plain_methods;
 static sqlite3_io_methods limited[FILES];
 
@@ -48,16 +47,11 @@ static int limited_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, 
     return rc;
 }
 
-static int put_disk_below(void **state)
+static int put_full_disk_below(void **state)
 {
-    static sqlite3_vfs vfs;
     (void)state;
-    plain = sqlite3_vfs_find(NULL);
-    vfs = *plain;
-    vfs.zName = "limited";
-    vfs.xOpen = limited_open;
     disk.room = ROOM;
-    return sqlite3_vfs_register(&vfs, 1);
+    return put_disk_below("limited", limited_open);
 }
 
 /* ---- the ledger on it ---- */
@@ -98,5 +92,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(room_that_comes_back_lasts_until_the_book_itself_needs_more, desk_setup,
                                         desk_teardown),
     };
-    return cmocka_run_group_tests(tests, put_disk_below, NULL);
+    return cmocka_run_group_tests(tests, put_full_disk_below, NULL);
 }

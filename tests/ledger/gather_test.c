@@ -1,6 +1,7 @@
 /* The log of the database goes to the disk in one piece, and nobody can tell but by counting. Below the layer lies a
  * VFS of this test that counts, and fails when told to. */
 #include "check.h"
+#include "disk_below.h"
 #include "gather.h"
 
 #include <stdio.h>
@@ -16,7 +17,6 @@ static struct {
 
 /* ---- a disk that counts ---- */
 
-static sqlite3_vfs *plain;
 static sqlite3_io_methods counting;
 static const sqlite3_io_methods *plain_methods;
 
@@ -51,15 +51,10 @@ static int counted_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, 
     return rc;
 }
 
-static int put_disk_below(void **state)
+static int put_counting_disk_below(void **state)
 {
-    static sqlite3_vfs vfs;
     (void)state;
-    plain = sqlite3_vfs_find(NULL);
-    vfs = *plain;
-    vfs.zName = "counting";
-    vfs.xOpen = counted_open;
-    return sqlite3_vfs_register(&vfs, 1);
+    return put_disk_below("counting", counted_open);
 }
 
 /* ---- two connections to one database: through the layer, and as any other program ---- */
@@ -232,5 +227,5 @@ int main(void)
         LAW(others_see_a_commit_as_soon_as_it_is_made), LAW(what_is_rolled_back_is_never_written),
         LAW(a_commit_that_fails_leaves_nothing),
     };
-    return cmocka_run_group_tests(tests, put_disk_below, NULL);
+    return cmocka_run_group_tests(tests, put_counting_disk_below, NULL);
 }
