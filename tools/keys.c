@@ -19,6 +19,12 @@ static enum scrip_keys_cost cost(const struct tool *tool)
         .help = "the least work for the passphrase: for tests and demonstrations only"                                 \
     }
 
+#define OPTION_ROLE                                                                                                    \
+    {                                                                                                                  \
+        .name = "role", .kind = TOOL_TEXT, .value = "ROLE", .help = "what the key is for: see keys list",              \
+        .required = true                                                                                               \
+    }
+
 static int save(struct tool *tool, struct scrip_keys *keys, const char *path, const struct scrip_passphrase *passphrase,
                 bool replace)
 {
@@ -189,11 +195,7 @@ const struct tool_command tool_keys_add = {
             "wallets may have six bytes, as in the code that made the cards.",
     .options = (const struct tool_option[]){TOOL_OPTION_KEYS,
                                             TOOL_OPTION_PASSPHRASE,
-                                            {.name = "role",
-                                             .kind = TOOL_TEXT,
-                                             .value = "ROLE",
-                                             .help = "what the key is for: see keys list",
-                                             .required = true},
+                                            OPTION_ROLE,
                                             {.name = "version",
                                              .kind = TOOL_NUMBER,
                                              .value = "NUMBER",
@@ -278,11 +280,7 @@ const struct tool_command tool_keys_remove = {
         "(keys export-terminal).",
     .options = (const struct tool_option[]){TOOL_OPTION_KEYS,
                                             TOOL_OPTION_PASSPHRASE,
-                                            {.name = "role",
-                                             .kind = TOOL_TEXT,
-                                             .value = "ROLE",
-                                             .help = "what the key is for: see keys list",
-                                             .required = true},
+                                            OPTION_ROLE,
                                             {.name = "version",
                                              .kind = TOOL_NUMBER,
                                              .value = "NUMBER",
