@@ -27,10 +27,6 @@ struct scrip_desfire_term *personalise_term(struct scrip_purse_job *job)
     return &job_of(job)->tap.term;
 }
 
-#define term_of  personalise_term
-#define zero_key personalise_zero_key
-#define failed   personalise_failed
-
 enum scrip_status personalise_refuse(struct scrip_purse_job *job, enum scrip_purse_found found,
                                      enum scrip_status status)
 {
@@ -40,7 +36,7 @@ enum scrip_status personalise_refuse(struct scrip_purse_job *job, enum scrip_pur
 
 enum scrip_status personalise_failed(struct scrip_purse_job *job, enum scrip_status status)
 {
-    job->result.failure = term_of(job)->failure;
+    job->result.failure = personalise_term(job)->failure;
     if (status == SCRIP_E_CARD && job->result.failure.sw == SW_NO_MEMORY) {
         return personalise_refuse(job, SCRIP_FOUND_TOO_SMALL, SCRIP_E_LIMIT);
     }
@@ -57,10 +53,10 @@ struct scrip_desfire_key personalise_new_key(const struct scrip_purse_job *job, 
 
 enum scrip_status personalise_take_all(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
-    while (scrip_desfire_term_waiting(term_of(job)) > 0) {
-        const enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, NULL);
+    while (scrip_desfire_term_waiting(personalise_term(job)) > 0) {
+        const enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, NULL);
         if (status != SCRIP_OK) {
-            return failed(job, status);
+            return personalise_failed(job, status);
         }
     }
     return SCRIP_OK;
@@ -68,8 +64,8 @@ enum scrip_status personalise_take_all(struct scrip_purse_job *job, const struct
 
 enum scrip_status personalise_challenge(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
-    const enum scrip_status status = scrip_desfire_term_auth_challenge(term_of(job), replies);
-    return status == SCRIP_OK ? SCRIP_OK : failed(job, status);
+    const enum scrip_status status = scrip_desfire_term_auth_challenge(personalise_term(job), replies);
+    return status == SCRIP_OK ? SCRIP_OK : personalise_failed(job, status);
 }
 
 enum scrip_status personalise_answer(struct scrip_purse_job *job, struct scrip_batch *batch,
@@ -77,14 +73,14 @@ enum scrip_status personalise_answer(struct scrip_purse_job *job, struct scrip_b
 {
     uint8_t rnda[16];
     SCRIP_TRY(job_random(job, rnda));
-    return scrip_desfire_term_auth_answer(term_of(job), batch, key, rnda);
+    return scrip_desfire_term_auth_answer(personalise_term(job), batch, key, rnda);
 }
 
 enum scrip_status personalise_proof(struct scrip_purse_job *job, const struct scrip_replies *replies,
                                     const struct scrip_desfire_key *key)
 {
-    const enum scrip_status status = scrip_desfire_term_auth_proof(term_of(job), replies, key);
-    return status == SCRIP_OK ? SCRIP_OK : failed(job, status);
+    const enum scrip_status status = scrip_desfire_term_auth_proof(personalise_term(job), replies, key);
+    return status == SCRIP_OK ? SCRIP_OK : personalise_failed(job, status);
 }
 
 enum scrip_status personalise_key(struct scrip_purse_job *job, uint8_t no, struct scrip_desfire_key *key)
@@ -108,12 +104,14 @@ static enum scrip_status ask_application(struct scrip_purse_job *job, struct scr
     const uint8_t random_id = RANDOM_ID;
     personalise_begin_change(job);
     if (j->tap.purse.sm == SCRIP_DESFIRE_SM_EV2) {
-        SCRIP_TRY(scrip_desfire_set_configuration(term_of(job), batch, OPTION_ATS, SCRIP_BYTES_OF(big_frames)));
+        SCRIP_TRY(
+            scrip_desfire_set_configuration(personalise_term(job), batch, OPTION_ATS, SCRIP_BYTES_OF(big_frames)));
     }
     if (profile->random_id) {
-        SCRIP_TRY(scrip_desfire_set_configuration(term_of(job), batch, OPTION_CARD, scrip_bytes(&random_id, 1)));
+        SCRIP_TRY(
+            scrip_desfire_set_configuration(personalise_term(job), batch, OPTION_CARD, scrip_bytes(&random_id, 1)));
     }
-    return scrip_desfire_create_application(term_of(job), batch, &profile->application);
+    return scrip_desfire_create_application(personalise_term(job), batch, &profile->application);
 }
 
 /* ---- inside the application, while all its keys are zero ----
@@ -134,18 +132,18 @@ static enum scrip_status ask_phase(struct scrip_purse_job *job, struct scrip_bat
 {
     struct job *j = job_of(job);
     if (j->phase == PHASE_FILES) {
-        SCRIP_TRY(scrip_desfire_select_application(term_of(job), batch, j->tap.purse.aid));
+        SCRIP_TRY(scrip_desfire_select_application(personalise_term(job), batch, j->tap.purse.aid));
     }
-    return scrip_desfire_term_auth_ask(term_of(job), batch, (enum scrip_desfire_sm)j->tap.purse.sm, SCRIP_AES128,
-                                       phase_key(j), true);
+    return scrip_desfire_term_auth_ask(personalise_term(job), batch, (enum scrip_desfire_sm)j->tap.purse.sm,
+                                       SCRIP_AES128, phase_key(j), true);
 }
 
 static enum scrip_status take_phase(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
     if (job_of(job)->phase == PHASE_FILES) {
-        const enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, NULL);
+        const enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, NULL);
         if (status != SCRIP_OK) {
-            return failed(job, status);
+            return personalise_failed(job, status);
         }
     }
     return personalise_challenge(job, replies);
@@ -153,14 +151,14 @@ static enum scrip_status take_phase(struct scrip_purse_job *job, const struct sc
 
 static enum scrip_status ask_zero_answer(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    const struct scrip_desfire_key zero = zero_key(SCRIP_AES128);
+    const struct scrip_desfire_key zero = personalise_zero_key(SCRIP_AES128);
     job->result.role = SCRIP_PURSE_AMK;
     return personalise_answer(job, batch, &zero);
 }
 
 static enum scrip_status take_zero_answer(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
-    const struct scrip_desfire_key zero = zero_key(SCRIP_AES128);
+    const struct scrip_desfire_key zero = personalise_zero_key(SCRIP_AES128);
     return personalise_proof(job, replies, &zero);
 }
 
@@ -172,11 +170,11 @@ static enum scrip_status make_file(struct scrip_purse_job *job, struct scrip_bat
     struct scrip_desfire_file first = *file;
     first.rights.change = 0;
     first.value = value;
-    SCRIP_TRY(scrip_desfire_create_file(term_of(job), batch, &first));
+    SCRIP_TRY(scrip_desfire_create_file(personalise_term(job), batch, &first));
     if (!file->may_have_more_rights) {
         return SCRIP_OK;
     }
-    return scrip_desfire_change_file_settings(term_of(job), batch, file, false);
+    return scrip_desfire_change_file_settings(personalise_term(job), batch, file, false);
 }
 
 static enum scrip_status make_files(struct scrip_purse_job *job, struct scrip_batch *batch)
@@ -204,8 +202,8 @@ static enum scrip_status make_header(struct scrip_purse_job *job, struct scrip_b
     }
     memcpy(header.issued, job->request->timestamp, sizeof header.issued);
     SCRIP_TRY(scrip_purse_header_put(&header, bytes));
-    SCRIP_TRY(scrip_desfire_write_data(term_of(job), batch, &access, 0, SCRIP_BYTES_OF(bytes)));
-    return purse->header_open ? SCRIP_OK : scrip_desfire_commit_transaction(term_of(job), batch, false);
+    SCRIP_TRY(scrip_desfire_write_data(personalise_term(job), batch, &access, 0, SCRIP_BYTES_OF(bytes)));
+    return purse->header_open ? SCRIP_OK : scrip_desfire_commit_transaction(personalise_term(job), batch, false);
 }
 
 static enum scrip_status open_log(struct scrip_purse_job *job, struct scrip_batch *batch, bool topups)
@@ -221,8 +219,8 @@ static enum scrip_status open_log(struct scrip_purse_job *job, struct scrip_batc
     if (topups) {
         scrip_put_le32(record + 8, (uint32_t)job->request->amount);
     }
-    SCRIP_TRY(scrip_desfire_write_record(term_of(job), batch, &access, 0, SCRIP_BYTES_OF(record)));
-    return scrip_desfire_commit_transaction(term_of(job), batch, false);
+    SCRIP_TRY(scrip_desfire_write_record(personalise_term(job), batch, &access, 0, SCRIP_BYTES_OF(record)));
+    return scrip_desfire_commit_transaction(personalise_term(job), batch, false);
 }
 
 static enum scrip_status make_tmac(struct scrip_purse_job *job, struct scrip_batch *batch)
@@ -231,16 +229,16 @@ static enum scrip_status make_tmac(struct scrip_purse_job *job, struct scrip_bat
     struct scrip_desfire_file file = job->request->profile->tmac;
     SCRIP_TRY(job_key(job, SCRIP_PURSE_TMAC, true, key.bytes));
     file.rights.change = 0;
-    const enum scrip_status status = scrip_desfire_create_tmac_file(term_of(job), batch, &file, &key);
+    const enum scrip_status status = scrip_desfire_create_tmac_file(personalise_term(job), batch, &file, &key);
     scrip_wipe(&key, sizeof key);
     SCRIP_TRY(status);
-    return scrip_desfire_change_file_settings(term_of(job), batch, &job->request->profile->tmac, false);
+    return scrip_desfire_change_file_settings(personalise_term(job), batch, &job->request->profile->tmac, false);
 }
 
 static enum scrip_status make_keys(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
     const struct scrip_desfire_profile *profile = job->request->profile;
-    const struct scrip_desfire_key zero = zero_key(SCRIP_AES128);
+    const struct scrip_desfire_key zero = personalise_zero_key(SCRIP_AES128);
     struct scrip_desfire_key key;
     if (job_of(job)->tap.purse.tmac_file != SCRIP_PURSE_NONE) {
         SCRIP_TRY(make_tmac(job, batch));
@@ -249,7 +247,7 @@ static enum scrip_status make_keys(struct scrip_purse_job *job, struct scrip_bat
     for (unsigned no = profile->key_count; no-- > 0 && status == SCRIP_OK;) {
         status = personalise_key(job, (uint8_t)no, &key);
         if (status == SCRIP_OK) {
-            status = scrip_desfire_change_key(term_of(job), batch, (uint8_t)no, &key, no > 0 ? &zero : NULL);
+            status = scrip_desfire_change_key(personalise_term(job), batch, (uint8_t)no, &key, no > 0 ? &zero : NULL);
         }
         scrip_wipe(&key, sizeof key);
     }

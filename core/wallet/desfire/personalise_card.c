@@ -9,35 +9,31 @@ enum { TYPE_DES, TYPE_3K3DES, TYPE_AES, TYPE_UNKNOWN };
 
 static const uint8_t no_aid[3];
 
-#define term_of  personalise_term
-#define zero_key personalise_zero_key
-#define failed   personalise_failed
-
 /* ---- the card's master key ---- */
 
 enum scrip_status personalise_ask_settings(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
     job_of(job)->candidate = 0;
-    SCRIP_TRY(scrip_desfire_select_application(term_of(job), batch, no_aid));
-    return scrip_desfire_get_key_settings(term_of(job), batch);
+    SCRIP_TRY(scrip_desfire_select_application(personalise_term(job), batch, no_aid));
+    return scrip_desfire_get_key_settings(personalise_term(job), batch);
 }
 
 enum scrip_status personalise_take_settings(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
     uint8_t memory[8];
     struct scrip_buf settings = SCRIP_BUF_OF(memory);
-    enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, NULL);
+    enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, NULL);
     if (status != SCRIP_OK) {
-        return failed(job, status);
+        return personalise_failed(job, status);
     }
-    status = scrip_desfire_term_take(term_of(job), replies, &settings);
+    status = scrip_desfire_term_take(personalise_term(job), replies, &settings);
     if (status == SCRIP_E_CARD) { /* not free to read: somebody has set the card up */
-        scrip_desfire_term_start(term_of(job));
+        scrip_desfire_term_start(personalise_term(job));
         job_of(job)->picc_type = TYPE_UNKNOWN;
         return SCRIP_OK;
     }
     if (status != SCRIP_OK || settings.len < 2) {
-        return failed(job, status != SCRIP_OK ? status : SCRIP_E_LENGTH);
+        return personalise_failed(job, status != SCRIP_OK ? status : SCRIP_E_LENGTH);
     }
     job_of(job)->picc_type = memory[1] >> 6;
     return SCRIP_OK;
@@ -92,7 +88,7 @@ static enum scrip_status picc_key(struct scrip_purse_job *job, struct scrip_desf
     const struct scrip_bytes named = job->request->picc_key;
     const uint8_t type = candidates[j->candidate].type;
     const bool is_named = source_of(j) == SOURCE_NAMED;
-    *key = zero_key(cipher_of(type, is_named ? named : scrip_bytes(NULL, 0)));
+    *key = personalise_zero_key(cipher_of(type, is_named ? named : scrip_bytes(NULL, 0)));
     job->result.role = SCRIP_PURSE_PICC;
     if (is_named) {
         memcpy(key->bytes, named.at, key->cipher == SCRIP_DES ? 8 : named.len);
@@ -114,7 +110,7 @@ static enum scrip_status ask_with(struct scrip_purse_job *job, struct scrip_batc
     SCRIP_TRY(picc_key(job, &key));
     const enum scrip_cipher cipher = (enum scrip_cipher)key.cipher;
     scrip_wipe(&key, sizeof key);
-    return scrip_desfire_term_auth_ask(term_of(job), batch, sm, cipher, 0, true);
+    return scrip_desfire_term_auth_ask(personalise_term(job), batch, sm, cipher, 0, true);
 }
 
 enum scrip_status personalise_ask_card(struct scrip_purse_job *job, struct scrip_batch *batch)
@@ -133,7 +129,7 @@ static enum scrip_status next_candidate(struct scrip_purse_job *job, enum scrip_
     if (status != SCRIP_E_CARD && status != SCRIP_E_AUTH) {
         return status;
     }
-    scrip_desfire_term_start(term_of(job));
+    scrip_desfire_term_start(personalise_term(job));
     j->candidate++;
     j->step = STEP_CARD - 1;
     return SCRIP_OK;
@@ -166,7 +162,7 @@ enum scrip_status personalise_take_card_proof(struct scrip_purse_job *job, const
 enum scrip_status personalise_take_card_answer(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
     const enum scrip_status status = next_candidate(job, personalise_take_card_proof(job, replies));
-    if (status == SCRIP_OK && scrip_desfire_term_in_session(term_of(job))) {
+    if (status == SCRIP_OK && scrip_desfire_term_in_session(personalise_term(job))) {
         job->result.failure = (struct scrip_desfire_failure){.status = SCRIP_OK}; /* of keys tried in vain */
     }
     return status;
@@ -177,9 +173,9 @@ enum scrip_status personalise_take_uid(struct scrip_purse_job *job, const struct
     struct scrip_desfire_facts *facts = &job_of(job)->tap.facts;
     uint8_t bytes[sizeof facts->uid];
     struct scrip_buf uid = SCRIP_BUF_OF(bytes);
-    const enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, &uid);
+    const enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, &uid);
     if (status != SCRIP_OK || uid.len != sizeof facts->uid) {
-        return failed(job, status != SCRIP_OK ? status : SCRIP_E_LENGTH);
+        return personalise_failed(job, status != SCRIP_OK ? status : SCRIP_E_LENGTH);
     }
     memcpy(facts->uid, bytes, sizeof facts->uid);
     facts->has |= SCRIP_FACT_UID;
@@ -190,7 +186,7 @@ enum scrip_status personalise_take_uid(struct scrip_purse_job *job, const struct
 
 enum scrip_status personalise_ask_uid(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    return scrip_desfire_get_card_uid(term_of(job), batch);
+    return scrip_desfire_get_card_uid(personalise_term(job), batch);
 }
 
 /* ---- room for the application ----
@@ -205,7 +201,7 @@ enum scrip_status personalise_ask_delete(struct scrip_purse_job *job, struct scr
         return SCRIP_OK;
     }
     personalise_begin_change(job);
-    return scrip_desfire_delete_application(term_of(job), batch, j->tap.purse.aid, NULL);
+    return scrip_desfire_delete_application(personalise_term(job), batch, j->tap.purse.aid, NULL);
 }
 
 enum scrip_status personalise_take_delete(struct scrip_purse_job *job, const struct scrip_replies *replies)
@@ -247,7 +243,7 @@ uint32_t personalise_memory(const struct scrip_desfire_profile *profile)
 
 enum scrip_status personalise_ask_memory(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    return scrip_desfire_get_free_memory(term_of(job), batch);
+    return scrip_desfire_get_free_memory(personalise_term(job), batch);
 }
 
 enum scrip_status personalise_take_memory(struct scrip_purse_job *job, const struct scrip_replies *replies)
@@ -255,9 +251,9 @@ enum scrip_status personalise_take_memory(struct scrip_purse_job *job, const str
     struct job *j = job_of(job);
     uint8_t bytes[3];
     struct scrip_buf memory = SCRIP_BUF_OF(bytes);
-    const enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, &memory);
+    const enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, &memory);
     if (status != SCRIP_OK || memory.len != sizeof bytes) {
-        return failed(job, status != SCRIP_OK ? status : SCRIP_E_LENGTH);
+        return personalise_failed(job, status != SCRIP_OK ? status : SCRIP_E_LENGTH);
     }
     job->result.memory_free = scrip_get_le24(bytes);
     job->result.memory_needed = personalise_memory(job->request->profile);
@@ -267,19 +263,19 @@ enum scrip_status personalise_take_memory(struct scrip_purse_job *job, const str
 
 enum scrip_status personalise_ask_list(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    return job_of(job)->is_short ? scrip_desfire_get_application_ids(term_of(job), batch) : SCRIP_OK;
+    return job_of(job)->is_short ? scrip_desfire_get_application_ids(personalise_term(job), batch) : SCRIP_OK;
 }
 
 enum scrip_status personalise_take_list(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
     uint8_t bytes[256];
     struct scrip_buf aids = SCRIP_BUF_OF(bytes);
-    const enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, &aids);
+    const enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, &aids);
     if (status == SCRIP_E_WAIT) {
         return status;
     }
     if (status != SCRIP_OK && status != SCRIP_E_SPACE) {
-        return failed(job, status);
+        return personalise_failed(job, status);
     }
     /* somebody else's applications are not ours to delete */
     return status == SCRIP_OK && aids.len == 0 ? SCRIP_OK
@@ -292,7 +288,7 @@ enum scrip_status personalise_ask_format(struct scrip_purse_job *job, struct scr
         return SCRIP_OK;
     }
     personalise_begin_change(job);
-    return scrip_desfire_format_picc(term_of(job), batch);
+    return scrip_desfire_format_picc(personalise_term(job), batch);
 }
 
 /* Cards differ in whether the session goes on: begin at card level again. */
@@ -320,7 +316,7 @@ enum scrip_status personalise_ask_card_key(struct scrip_purse_job *job, struct s
     }
     personalise_begin_change(job);
     SCRIP_TRY(job_key(job, SCRIP_PURSE_PICC, false, key.bytes));
-    const enum scrip_status status = scrip_desfire_change_key(term_of(job), batch, PICC_KEY_AES, &key, NULL);
+    const enum scrip_status status = scrip_desfire_change_key(personalise_term(job), batch, PICC_KEY_AES, &key, NULL);
     scrip_wipe(&key, sizeof key);
     return status;
 }

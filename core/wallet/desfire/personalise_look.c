@@ -13,8 +13,6 @@ enum {
     KS2_COMPARED = 0xCF,     /* type and number of keys; cards differ in what they tell of the rest */
 };
 
-#define term_of personalise_term
-
 static bool there(const struct scrip_purse_job *job)
 {
     return job->result.found == SCRIP_FOUND_HALF || job->result.found == SCRIP_FOUND_PURSE;
@@ -53,7 +51,7 @@ static enum scrip_status check_keys(struct scrip_purse_job *job)
 enum scrip_status personalise_ask_version(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
     SCRIP_TRY(check_keys(job));
-    return scrip_desfire_get_version(term_of(job), batch);
+    return scrip_desfire_get_version(personalise_term(job), batch);
 }
 
 enum scrip_status personalise_take_version(struct scrip_purse_job *job, const struct scrip_replies *replies)
@@ -62,7 +60,7 @@ enum scrip_status personalise_take_version(struct scrip_purse_job *job, const st
     struct scrip_buf out = SCRIP_BUF_OF(memory);
     struct scrip_desfire_version version;
     const uint8_t major = job_of(job)->tap.purse.sm == SCRIP_DESFIRE_SM_EV2 ? MAJOR_EV2 : MAJOR_EV1;
-    const enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, &out);
+    const enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, &out);
     if (status == SCRIP_E_WAIT) {
         return status;
     }
@@ -70,7 +68,7 @@ enum scrip_status personalise_take_version(struct scrip_purse_job *job, const st
         return personalise_failed(job, status);
     }
     if (status != SCRIP_OK || scrip_desfire_version_parse(scrip_buf_bytes(&out), &version) != SCRIP_OK) {
-        job->result.failure = term_of(job)->failure;
+        job->result.failure = personalise_term(job)->failure;
         return personalise_refuse(job, SCRIP_FOUND_NO_DESFIRE, SCRIP_E_UNSUPPORTED);
     }
     job->result.product = scrip_desfire_version_product(&version);
@@ -92,21 +90,21 @@ enum scrip_status personalise_take_version(struct scrip_purse_job *job, const st
 
 static enum scrip_status ask_master_key(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    return scrip_desfire_term_auth_ask(term_of(job), batch, (enum scrip_desfire_sm)job_of(job)->tap.purse.sm,
+    return scrip_desfire_term_auth_ask(personalise_term(job), batch, (enum scrip_desfire_sm)job_of(job)->tap.purse.sm,
                                        SCRIP_AES128, 0, true);
 }
 
 enum scrip_status personalise_ask_probe(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    SCRIP_TRY(scrip_desfire_select_application(term_of(job), batch, job_of(job)->tap.purse.aid));
+    SCRIP_TRY(scrip_desfire_select_application(personalise_term(job), batch, job_of(job)->tap.purse.aid));
     return ask_master_key(job, batch);
 }
 
 enum scrip_status personalise_take_probe(struct scrip_purse_job *job, const struct scrip_replies *replies)
 {
-    const enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, NULL);
-    if (status == SCRIP_E_CARD && term_of(job)->failure.sw == SW_NO_APPLICATION) {
-        scrip_desfire_term_start(term_of(job));
+    const enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, NULL);
+    if (status == SCRIP_E_CARD && personalise_term(job)->failure.sw == SW_NO_APPLICATION) {
+        scrip_desfire_term_start(personalise_term(job));
         return SCRIP_OK;
     }
     if (status != SCRIP_OK) {
@@ -131,7 +129,7 @@ enum scrip_status personalise_take_probe_answer(struct scrip_purse_job *job, con
     if (status == SCRIP_OK) {
         job->result.found = SCRIP_FOUND_HALF;
     } else if (is_refusal(status)) {
-        scrip_desfire_term_start(term_of(job)); /* the application stays selected */
+        scrip_desfire_term_start(personalise_term(job)); /* the application stays selected */
         return SCRIP_OK;
     }
     return status;
@@ -184,7 +182,7 @@ static enum scrip_status other_layout(struct scrip_purse_job *job)
 
 enum scrip_status personalise_ask_key_settings(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    return there(job) ? scrip_desfire_get_key_settings(term_of(job), batch) : SCRIP_OK;
+    return there(job) ? scrip_desfire_get_key_settings(personalise_term(job), batch) : SCRIP_OK;
 }
 
 enum scrip_status personalise_take_key_settings(struct scrip_purse_job *job, const struct scrip_replies *replies)
@@ -192,7 +190,7 @@ enum scrip_status personalise_take_key_settings(struct scrip_purse_job *job, con
     const struct scrip_desfire_application *planned = &job->request->profile->application;
     uint8_t memory[16];
     struct scrip_buf settings = SCRIP_BUF_OF(memory);
-    const enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, &settings);
+    const enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, &settings);
     if (status != SCRIP_OK || settings.len < 2) {
         return personalise_failed(job, status != SCRIP_OK ? status : SCRIP_E_LENGTH);
     }
@@ -220,7 +218,7 @@ static size_t files_planned(const struct scrip_purse_job *job)
 
 enum scrip_status personalise_ask_file_ids(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    return there(job) ? scrip_desfire_get_file_ids(term_of(job), batch) : SCRIP_OK;
+    return there(job) ? scrip_desfire_get_file_ids(personalise_term(job), batch) : SCRIP_OK;
 }
 
 enum scrip_status personalise_take_file_ids(struct scrip_purse_job *job, const struct scrip_replies *replies)
@@ -228,7 +226,7 @@ enum scrip_status personalise_take_file_ids(struct scrip_purse_job *job, const s
     struct job *j = job_of(job);
     uint8_t memory[48];
     struct scrip_buf ids = SCRIP_BUF_OF(memory);
-    const enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, &ids);
+    const enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, &ids);
     if (status != SCRIP_OK) {
         return personalise_failed(job, status);
     }
@@ -251,7 +249,7 @@ enum scrip_status personalise_ask_file(struct scrip_purse_job *job, struct scrip
         j->index = 0;
         return SCRIP_OK;
     }
-    return scrip_desfire_get_file_settings(term_of(job), batch, j->index);
+    return scrip_desfire_get_file_settings(personalise_term(job), batch, j->index);
 }
 
 static bool same_kind(const struct scrip_desfire_file *found, const struct scrip_desfire_file *planned)
@@ -289,7 +287,7 @@ enum scrip_status personalise_take_file(struct scrip_purse_job *job, const struc
     struct scrip_desfire_file found = {.no = j->index};
     uint8_t memory[96];
     struct scrip_buf settings = SCRIP_BUF_OF(memory);
-    const enum scrip_status status = scrip_desfire_term_take(term_of(job), replies, &settings);
+    const enum scrip_status status = scrip_desfire_term_take(personalise_term(job), replies, &settings);
     if (status != SCRIP_OK) {
         return personalise_failed(job, status);
     }
@@ -311,7 +309,7 @@ static enum scrip_status other_keys(struct scrip_purse_job *job)
 
 enum scrip_status personalise_ask_who(struct scrip_purse_job *job, struct scrip_batch *batch)
 {
-    return finished(job) ? scrip_desfire_get_card_uid(term_of(job), batch) : SCRIP_OK;
+    return finished(job) ? scrip_desfire_get_card_uid(personalise_term(job), batch) : SCRIP_OK;
 }
 
 /* The next key that is neither the master key, proved already, nor the terminal's, which is used below. */
@@ -329,8 +327,8 @@ enum scrip_status personalise_ask_key(struct scrip_purse_job *job, struct scrip_
     if (!finished(job) || !next_key(job, j)) {
         return SCRIP_OK;
     }
-    return scrip_desfire_term_auth_ask(term_of(job), batch, (enum scrip_desfire_sm)j->tap.purse.sm, SCRIP_AES128,
-                                       j->index, true);
+    return scrip_desfire_term_auth_ask(personalise_term(job), batch, (enum scrip_desfire_sm)j->tap.purse.sm,
+                                       SCRIP_AES128, j->index, true);
 }
 
 enum scrip_status personalise_take_key(struct scrip_purse_job *job, const struct scrip_replies *replies)
