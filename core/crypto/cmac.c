@@ -36,25 +36,17 @@ static uint64_t padded_word(const uint8_t *at, size_t len)
     return word;
 }
 
-/* x ^= fewer bytes than a block, then 80 00..: by words, because a load that spans several short stores stalls the
- * processor for longer than a round of AES takes. */
-static void xor_padded(uint8_t *x, const uint8_t *rest, size_t rest_len, size_t len)
-{
-    scrip_word_put_le(x, scrip_word_get_le(x) ^ padded_word(rest, rest_len));
-    if (len == 16 && rest_len >= 8) {
-        scrip_word_put_le(x + 8, scrip_word_get_le(x + 8) ^ padded_word(rest + 8, rest_len - 8));
-    }
-}
-
-/* The end of a message: its last 0..len bytes. */
+/* The end of a message: its last 0..len bytes, fewer than a block filled up with 80 00.. */
 static void finish(const struct scrip_cmac_key *key, uint8_t *x, const uint8_t *rest, size_t rest_len, size_t len)
 {
+    uint8_t last[SCRIP_BLOCK_MAX];
     if (rest_len == len) {
         scrip_block_xor(x, key->k1, len);
         scrip_block_xor(x, rest, len);
     } else {
+        scrip_block_put_le(last, padded_word(rest, rest_len), rest_len >= 8 ? padded_word(rest + 8, rest_len - 8) : 0);
         scrip_block_xor(x, key->k2, len);
-        xor_padded(x, rest, rest_len, len);
+        scrip_block_xor(x, last, len);
     }
     scrip_block_encrypt(&key->block, 1, x, x);
 }
