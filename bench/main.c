@@ -236,7 +236,7 @@ static void measure_server(const struct bench_options *options, struct fleet *fl
         figures[TAIL].not_applicable = "fdatasync takes less than 100 us here";
     }
     const double waiting = load_waiting_order_bytes(fleet, &server, 4 * IDLE);
-    bench_note(options, "server memory of a waiting order, SQLite's cache (64 MB at most) included", waiting, "bytes");
+    bench_note(options, "server memory of a waiting order, SQLite's cache (8 MB at most) included", waiting, "bytes");
     bench_note(options, "server memory of an idle connection (at most 5120)", idle, "bytes");
     load_server_stop(&server);
     rows_free(rows);
