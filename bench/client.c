@@ -47,7 +47,7 @@ void bench_request_write(struct scrip_buf *request, bool post, const char *path,
     const int head = snprintf((char *)request->at + request->len, room,
                               "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
                               "X-Admin-Protocol: scrip-remote-admin/1.0\r\nX-Admin-From: //aa-id/app/bench/1.0\r\n"
-                              "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n",
+                              "Prefer: return=minimal\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
                               post ? "POST" : "GET", path, bearer, type, body.len);
     if (head < 0 || (size_t)head + body.len > room) {
         bench_die("request", "too long");

@@ -215,7 +215,7 @@ static void take_answer(struct bench_talker *talker, const struct bench_answer *
         customer->samples->us[customer->samples->count++] = answer->seconds * 1e6;
     }
     if (customer->funding) {
-        if (answer->status != 200) {
+        if (answer->status != 204) {
             bench_die("funding", (const char *)answer->body.at);
         }
         customer->funding = false;
@@ -304,6 +304,7 @@ static int exchange(struct scrip_server *server, const char *path, const char *b
                                           .content_type = type,
                                           .admin_protocol = SCRIP_RELAY_PROTOCOL,
                                           .admin_from = "//aa-id/app/bench/1.0",
+                                          .prefer = "return=minimal",
                                           .body = body};
     fleet_must("server", scrip_server_exchange(server, &request, response));
     return response->status;
@@ -316,7 +317,7 @@ static void fund_directly(struct customer *customer, struct scrip_server *server
     const struct fleet_order *order = order_of(customer);
     (void)snprintf(path, sizeof path, "/api/v1/orders/%s/fund", order->id);
     const int len = snprintf(body, sizeof body, "{\"funding_id\":\"%s\"}", order->id);
-    if (exchange(server, path, FLEET_OPERATOR, "application/json", scrip_bytes(body, (size_t)len), response) != 200) {
+    if (exchange(server, path, FLEET_OPERATOR, "application/json", scrip_bytes(body, (size_t)len), response) != 204) {
         bench_die("funding", "refused");
     }
 }

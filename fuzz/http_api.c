@@ -57,6 +57,7 @@ static void ask_line(const char *line, uint8_t choice, struct scrip_bytes body)
         .query = query,
         .authorization = authorization(choice, text, sizeof text),
         .admin_protocol = "scrip-remote-admin/1.0",
+        .prefer = query, /* any text will do */
         .body = body,
     };
     must(scrip_ledger_begin(world.ledger));

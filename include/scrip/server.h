@@ -24,6 +24,7 @@ struct scrip_request {
     const char *admin_protocol; /**< X-Admin-Protocol */
     const char *admin_from;     /**< X-Admin-From */
     const char *admin_resume;   /**< X-Admin-Resume */
+    const char *prefer;         /**< Prefer */
     const char *peer;           /**< address of the client, for rate limits; NULL: unlimited */
     struct scrip_bytes body;
 };

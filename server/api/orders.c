@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define LIST_DEFAULT 100U
 #define LIST_MAX     1000U
@@ -125,6 +126,33 @@ enum scrip_status api_answer_order(struct context *context, int status, const ch
     json_t *out = api_order_json(context, &order);
     add_balance(context, &order, out);
     return response_json(context->response, status, out);
+}
+
+/* RFC 7240: of a list of preferences, one that we do not know is passed over. */
+static bool prefers_no_body(const struct scrip_request *request)
+{
+    static const char minimal[] = "return=minimal";
+    const char *at = request->prefer;
+    while (at != NULL) {
+        at += strspn(at, " \t,");
+        const size_t len = strcspn(at, " \t,;");
+        if (len == sizeof minimal - 1 && strncasecmp(at, minimal, len) == 0) {
+            return true;
+        }
+        at = strchr(at + len, ',');
+    }
+    return false;
+}
+
+/* What was asked of an order is done. */
+static enum scrip_status answer_done(struct context *context, const char *id)
+{
+    if (!prefers_no_body(context->request)) {
+        return api_answer_order(context, 200, id);
+    }
+    (void)snprintf(context->order_id, sizeof context->order_id, "%s", id);
+    context->response->status = 204;
+    return SCRIP_OK;
 }
 
 /* ---- create ---- */
@@ -389,7 +417,7 @@ static enum scrip_status fund(struct context *context, const char *id, const cha
     const enum scrip_status status = scrip_ledger_order_fund(context->ledger, id, funding_id);
     if (status != SCRIP_E_CONFLICT) {
         SCRIP_TRY(status);
-        return api_answer_order(context, 200, id);
+        return answer_done(context, id);
     }
     SCRIP_TRY(scrip_ledger_order_get(context->ledger, id, &order));
     return order.funding_id[0] != '\0' ? problem(context, SCRIP_PROBLEM_FUNDED_TWICE, order.funding_id)
@@ -424,7 +452,7 @@ enum scrip_status api_order_cancel(struct context *context)
     SCRIP_TRY(path_id(context, id));
     SCRIP_TRY(scrip_ledger_order_cancel(context->ledger, id));
     context->response->made_durable |= SCRIP_DURABLE_OTHER;
-    return api_answer_order(context, 200, id);
+    return answer_done(context, id);
 }
 
 enum scrip_status api_order_claim(struct context *context)
@@ -440,7 +468,7 @@ enum scrip_status api_order_claim(struct context *context)
     enum scrip_status status = SCRIP_OK;
     if (api_unpack(context, root, "{ss}", "reason", &reason)) {
         status = scrip_ledger_order_claim(context->ledger, id, reason);
-        status = status == SCRIP_OK ? api_answer_order(context, 200, id) : status;
+        status = status == SCRIP_OK ? answer_done(context, id) : status;
     }
     json_decref(root);
     context->response->made_durable |= SCRIP_DURABLE_OTHER;
@@ -486,7 +514,7 @@ enum scrip_status api_order_resolve(struct context *context)
                              "decision must be on-card, not-on-card, collected or written-off");
         } else {
             status = scrip_ledger_order_resolve(context->ledger, id, event, memo);
-            status = status == SCRIP_OK ? api_answer_order(context, 200, id) : status;
+            status = status == SCRIP_OK ? answer_done(context, id) : status;
         }
     }
     json_decref(root);

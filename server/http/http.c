@@ -225,6 +225,7 @@ static void fill_request(struct call *call, const char *url, const char *method)
         .admin_protocol = header(call, "X-Admin-Protocol"),
         .admin_from = header(call, "X-Admin-From"),
         .admin_resume = header(call, "X-Admin-Resume"),
+        .prefer = header(call, "Prefer"),
         .peer = call->peer[0] == '\0' ? NULL : call->peer,
     };
 }

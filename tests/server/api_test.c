@@ -137,6 +137,47 @@ static void funding_twice_is_harmless_alike_and_refused_otherwise(void **state)
     assert_int_equal(number_of(b, "balances.IN_FLIGHT.minor"), 2000);
 }
 
+static int fund_and_prefer(struct bench *b, const char *prefer)
+{
+    b->prefer = prefer;
+    const int status = ask(b, "POST", "/api/v1/orders/order-1/fund", "{\"funding_id\":\"pay-1\"}");
+    b->prefer = NULL;
+    return status;
+}
+
+static void who_wants_no_answer_gets_none(void **state)
+{
+    static const char *const minimal[] = {"return=minimal", "Return=Minimal", "respond-async, return=minimal",
+                                          " ,,return=minimal;foo=\"bar\"", "wait=10;x=y ,\treturn=minimal , lenient"};
+    static const char *const whole[] = {"",
+                                        ",",
+                                        "return=representation",
+                                        "return=minimal2",
+                                        "xreturn=minimal",
+                                        "wait=return=minimal",
+                                        "foo;return=minimal",
+                                        "return minimal"};
+    struct bench *b = *state;
+    given_card(b, ALICE, "an12113");
+    given_order(b, "order-1", ALICE, 2000);
+    for (size_t i = 0; i < sizeof minimal / sizeof *minimal; i++) {
+        assert_int_equal(fund_and_prefer(b, minimal[i]), 204);
+        assert_int_equal(b->response.body_len, 0);
+        assert_null(b->response.content_type);
+    }
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        assert_int_equal(fund_and_prefer(b, whole[i]), 200);
+        assert_string_equal(text_of(b, "state"), "FUNDED");
+    }
+    b->prefer = "return=minimal"; /* nothing is kept back of a refusal, nor of what was asked for */
+    assert_int_equal(ask(b, "POST", "/api/v1/orders/order-1/fund", "{\"funding_id\":\"pay-2\"}"), 409);
+    assert_problem(b, "FUNDED_TWICE");
+    assert_int_equal(ask(b, "GET", "/api/v1/orders/order-1", NULL), 200);
+    assert_string_equal(text_of(b, "funding_id"), "pay-1");
+    assert_int_equal(ask(b, "POST", "/api/v1/orders/order-1/cancel", NULL), 204);
+    b->prefer = NULL;
+}
+
 static void a_funded_order_can_be_cancelled_with_its_money_back(void **state)
 {
     struct bench *b = *state;
@@ -803,6 +844,7 @@ int main(void)
         TEST(malformed_orders_are_refused_with_the_reason),
         TEST(an_order_needs_a_card_that_is_registered),
         TEST(funding_twice_is_harmless_alike_and_refused_otherwise),
+        TEST(who_wants_no_answer_gets_none),
         TEST(a_funded_order_can_be_cancelled_with_its_money_back),
         TEST(an_order_that_nobody_fetched_expires_with_its_money_back),
         TEST(orders_expire_without_anybody_asking),

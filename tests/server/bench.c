@@ -95,6 +95,7 @@ int ask_bytes(struct bench *b, const char *method, const char *path, struct scri
         .query = query,
         .authorization = b->bearer == NULL ? NULL : authorization,
         .admin_protocol = "scrip-remote-admin/1.0",
+        .prefer = b->prefer,
         .peer = b->peer,
         .body = body,
     };

@@ -25,6 +25,7 @@ struct bench {
     json_t *json;           /* of the last answer, or NULL */
     const char *bearer;     /* sent with requests; NULL: none */
     const char *peer;       /* address of the client; NULL: none */
+    const char *prefer;     /* preferences; NULL: none */
     int commits_until_fail; /* 0: never */
     bool fail_after;        /* the failing commit is on disk all the same */
     char last_log[4096];

@@ -178,7 +178,9 @@ def orders(server, uid):
     api(server, "POST", "/api/v1/orders", b'{"id": "o-3"', wanted=400)
     paid = api(server, "POST", "/api/v1/orders/o-1/fund", {"funding_id": "p-1"})
     check(paid["state"] == "FUNDED", "an order is paid")
-    api(server, "POST", "/api/v1/orders/o-1/fund", {"funding_id": "p-1"})
+    code, _, answer = curl(server, "POST", "/api/v1/orders/o-1/fund", {"funding_id": "p-1"}, server.key,
+                           headers=["Prefer: return=minimal"])
+    check(code == 204 and answer == b"", "paid again by the same payment, and no answer wanted")
     api(server, "POST", "/api/v1/orders/o-1/fund", {"funding_id": "p-2"}, wanted=409)
     return made
 
