@@ -208,6 +208,13 @@ static bool ask_next(struct bench_talker *talker, struct scrip_buf *request)
     return true;
 }
 
+static void check_funded(const struct bench_answer *answer)
+{
+    if (answer->status != 204) {
+        bench_die("funding", (const char *)answer->body.at);
+    }
+}
+
 static void take_answer(struct bench_talker *talker, const struct bench_answer *answer)
 {
     struct customer *customer = (struct customer *)talker;
@@ -215,9 +222,7 @@ static void take_answer(struct bench_talker *talker, const struct bench_answer *
         customer->samples->us[customer->samples->count++] = answer->seconds * 1e6;
     }
     if (customer->funding) {
-        if (answer->status != 204) {
-            bench_die("funding", (const char *)answer->body.at);
-        }
+        check_funded(answer);
         customer->funding = false;
         begin_order(customer);
         return;
@@ -382,7 +387,8 @@ static bool ask_once(struct bench_talker *talker, struct scrip_buf *request)
 static void take_once(struct bench_talker *talker, const struct bench_answer *answer)
 {
     struct customer *customer = (struct customer *)talker;
-    customer->done = answer->status == 200 ? 1 : 0;
+    check_funded(answer);
+    customer->done = 1;
 }
 
 double load_idle_connection_bytes(const struct load_server *server, size_t count)
