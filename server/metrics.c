@@ -1,5 +1,5 @@
 /* /metrics in the OpenMetrics text format. */
-#include "server.h"
+#include "totals.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,16 +70,24 @@ static void add_balances(struct text *text, const int64_t *balances)
     }
 }
 
+static void add_book(struct text *text, const struct totals *totals)
+{
+    add_counts(text, &totals->counts);
+    add_balances(text, totals->balances);
+    add_family(text, "scrip_book_age_seconds", "gauge",
+               "since cards, orders, debits, entries and balances were counted");
+    add_sample(text, "scrip_book_age_seconds", NULL, NULL, totals->age_us / 1000000);
+}
+
 enum scrip_status metrics_get(struct context *context)
 {
     struct text text = {.len = 0};
-    struct scrip_ledger_counts counts;
-    int64_t balances[SCRIP_ACCOUNT_COUNT];
-    SCRIP_TRY(scrip_ledger_count(context->ledger, &counts));
-    SCRIP_TRY(scrip_ledger_balances(context->ledger, balances));
+    struct totals totals;
+    SCRIP_TRY(totals_read(context->server, &totals));
     add_counters(&text, &context->server->counters);
-    add_counts(&text, &counts);
-    add_balances(&text, balances);
+    if (totals.known) {
+        add_book(&text, &totals);
+    }
     (void)snprintf(text.at + text.len, sizeof text.at - text.len, "# EOF\n");
     return response_text(context->response, 200, "application/openmetrics-text; version=1.0.0; charset=utf-8", text.at);
 }

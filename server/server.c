@@ -2,6 +2,7 @@
 
 #include "router.h"
 #include "token.h"
+#include "totals.h"
 
 #include <scrip/defect.h>
 #include <sodium.h>
@@ -42,12 +43,17 @@ enum scrip_status scrip_server_new(const struct scrip_server_config *config, str
     made->config = *config;
     made->config.currency[3] = '\0';
     rate_init(&made->rate, config->rate_per_minute);
+    totals_open(made);
     *server = made;
     return SCRIP_OK;
 }
 
 void scrip_server_free(struct scrip_server *server)
 {
+    if (server == NULL) {
+        return;
+    }
+    totals_close(server);
     free(server);
 }
 

@@ -40,10 +40,11 @@ struct scrip_server {
     struct scrip_server_config config;
     struct rate rate;
     struct counters counters;
-    uint64_t expired_ms;    /* when orders were last expired */
-    uint64_t tidy_changes;  /* rows changed when the ledger was last tidied up */
-    struct counters before; /* when the tick was opened */
-    bool lost;              /* the last tick */
+    uint64_t expired_ms;       /* when orders were last expired */
+    uint64_t tidy_changes;     /* rows changed when the ledger was last tidied up */
+    struct counters before;    /* when the tick was opened */
+    bool lost;                 /* the last tick */
+    struct counting *counting; /* of a large book, in the background; see totals.h */
 };
 
 enum actor {

@@ -389,6 +389,7 @@ static int open_server(struct serve *serve)
 {
     struct scrip_server_config *config = &serve->server_config;
     config->ledger = serve->ledger;
+    config->ledger_path = setting(serve, "ledger", NULL);
     config->keys = serve->keys;
     config->operator_key = serve->operator_key[0] == '\0' ? NULL : serve->operator_key;
     const enum scrip_status status = scrip_server_new(config, &serve->server);

@@ -74,6 +74,9 @@ struct scrip_log {
 
 struct scrip_server_config {
     struct scrip_ledger *ledger; /**< borrowed; open */
+    const char *ledger_path;     /**< its file, to count a large book for /metrics by a thread, on a connection of its
+                                  *   own; NULL: it is always counted in the tick of the request */
+    uint32_t count_in_tick_us;   /**< a book that takes so long to count is large, as is one of 16 MB; 0: 10000 */
     struct scrip_keys *keys;     /**< borrowed; needs topup, tmac, seal; id, write, pay for what needs them */
     struct scrip_clock clock;
     struct scrip_random random; /**< for API keys made by the API */
@@ -91,6 +94,8 @@ bool scrip_server_needs_key(enum scrip_key_role role);
 
 /** @return SCRIP_OK; SCRIP_E_KEY: a needed key is missing; SCRIP_E_MEMORY; SCRIP_E_ARGUMENT */
 enum scrip_status scrip_server_new(const struct scrip_server_config *config, struct scrip_server **server);
+
+/** Waits for a count of the book that is under way. NULL is allowed. */
 void scrip_server_free(struct scrip_server *server);
 
 /** Open a tick: a ledger transaction in which requests are answered as they come. Expires orders that are due.
