@@ -54,6 +54,8 @@ void scrip_server_free(struct scrip_server *server)
         return;
     }
     totals_close(server);
+    server_log_release(server, true);
+    free(server->lines.at);
     free(server);
 }
 
@@ -61,67 +63,6 @@ enum scrip_status scrip_server_phone_token(struct scrip_server *server, const ch
                                            char out[SCRIP_PHONE_TOKEN_MAX])
 {
     return phone_token_make(server->config.keys, order_id, out);
-}
-
-/* ---- log ---- */
-
-void server_log(const struct scrip_server *server, const char *event, json_t *members)
-{
-    if (!server_logs(server)) {
-        json_decref(members);
-        return;
-    }
-    json_t *line = json_pack("{sI ss}", "time_ms", (json_int_t)server->config.clock.now_ms(server->config.clock.ctx),
-                             "event", event);
-    if (members != NULL) {
-        (void)json_object_update(line, members);
-        json_decref(members);
-    }
-    char *text = json_dumps(line, JSON_COMPACT);
-    json_decref(line);
-    if (text != NULL) {
-        server->config.log.line(server->config.log.ctx, text);
-        free(text);
-    }
-}
-
-/* What a client sent need not be text; the rest of the line is worth having all the same. */
-static json_t *client_text(const char *text)
-{
-    json_t *value = json_string(text);
-    return value != NULL ? value : json_string("(no UTF-8)");
-}
-
-/* A session's path is its token: only a digest of it is written down. */
-static void log_request(const struct context *context)
-{
-    static const char session[] = "/ota/s/";
-    const struct scrip_request *request = context->request;
-    const bool is_session = strncmp(request->path, session, sizeof session - 1) == 0;
-    char digest[17];
-    if (!server_logs(context->server)) {
-        return;
-    }
-    token_digest(request->path, digest);
-    json_t *line = json_pack("{so so si si}", "method", client_text(request->method), "path",
-                             client_text(is_session ? session : request->path), "status", context->response->status,
-                             "bytes", (int)request->body.len);
-    if (request->peer != NULL) {
-        (void)json_object_set_new(line, "peer", client_text(request->peer));
-    }
-    if (is_session) {
-        (void)json_object_set_new(line, "token", json_string(digest));
-    }
-    if (context->problem != SCRIP_PROBLEM_COUNT) {
-        (void)json_object_set_new(line, "problem", json_string(problem_name(context->problem)));
-    }
-    if (context->order_id[0] != '\0') {
-        (void)json_object_set_new(line, "order", json_string(context->order_id));
-    }
-    if (context->note[0] != '\0') {
-        (void)json_object_set_new(line, "note", json_string(context->note));
-    }
-    server_log(context->server, "request", line);
 }
 
 static void count_answer(struct context *context)
@@ -164,7 +105,7 @@ enum scrip_status scrip_server_handle(struct scrip_server *server, const struct 
         scrip_response_unavailable(response);
     }
     count_answer(&context);
-    log_request(&context);
+    server_log_request(&context);
     return status;
 }
 
@@ -218,6 +159,7 @@ static enum scrip_status open_tick(struct scrip_server *server)
 enum scrip_status scrip_server_begin(struct scrip_server *server)
 {
     server->before = server->counters;
+    server_log_hold(server);
     const enum scrip_status status = open_tick(server);
     return status == SCRIP_OK || status == SCRIP_E_STATE ? status : scrip_server_end(server, status);
 }
@@ -234,6 +176,7 @@ static void uncount(struct scrip_server *server)
 
 static enum scrip_status give_up(struct scrip_server *server, enum scrip_status status)
 {
+    server_log_release(server, true);
     server_log(server, "tick failed",
                json_pack("{ss ss sI}", "status", scrip_status_name(status), "message",
                          scrip_ledger_message(server->config.ledger), "requests",
@@ -256,7 +199,11 @@ enum scrip_status scrip_server_end(struct scrip_server *server, enum scrip_statu
 {
     server->counters.ticks++;
     const enum scrip_status ended = status == SCRIP_OK ? commit(server) : status;
-    return ended == SCRIP_OK ? SCRIP_OK : give_up(server, ended);
+    if (ended != SCRIP_OK) {
+        return give_up(server, ended);
+    }
+    server_log_release(server, false);
+    return SCRIP_OK;
 }
 
 enum scrip_status scrip_server_tick(struct scrip_server *server, const struct scrip_exchange *exchanges, size_t count)

@@ -36,14 +36,22 @@ struct counters {
 #undef COUNTER
 };
 
+/** Log lines of a tick that is open, each with its final 0. */
+struct lines {
+    char *at;
+    size_t len, cap;
+    bool held; /* lines are kept here rather than written */
+};
+
 struct scrip_server {
     struct scrip_server_config config;
     struct rate rate;
     struct counters counters;
-    uint64_t expired_ms;       /* when orders were last expired */
-    uint64_t tidy_changes;     /* rows changed when the ledger was last tidied up */
-    struct counters before;    /* when the tick was opened */
-    bool lost;                 /* the last tick */
+    uint64_t expired_ms;    /* when orders were last expired */
+    uint64_t tidy_changes;  /* rows changed when the ledger was last tidied up */
+    struct counters before; /* when the tick was opened */
+    bool lost;              /* the last tick */
+    struct lines lines;
     struct counting *counting; /* of a large book, in the background; see totals.h */
 };
 
@@ -102,8 +110,17 @@ static inline bool server_logs(const struct scrip_server *server)
     return server->config.log.line != NULL;
 }
 
-/** Write a log line. @param members  an object, which is taken over; NULL: none */
-void server_log(const struct scrip_server *server, const char *event, json_t *members);
+/** Log something; inside a tick it is written when the tick ends.
+ *  @param members  an object, which is taken over; NULL: none */
+void server_log(struct scrip_server *server, const char *event, json_t *members);
+
+/** Log how a request was answered. */
+void server_log_request(const struct context *context);
+
+/** Keep the lines that follow, until server_log_release writes them. @param lost  nothing of what they say has happened
+ */
+void server_log_hold(struct scrip_server *server);
+void server_log_release(struct scrip_server *server, bool lost);
 
 /* The handlers of a path: fill the response. A status other than SCRIP_OK is turned into a problem by the router. */
 enum scrip_status ota_order(struct context *context);

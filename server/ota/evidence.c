@@ -150,7 +150,7 @@ static void count_settlement(struct counters *counters, const struct scrip_ledge
     }
 }
 
-static void log_settlement(const struct scrip_server *server, const struct scrip_ledger_settlement *settlement)
+static void log_settlement(struct scrip_server *server, const struct scrip_ledger_settlement *settlement)
 {
     if (server_logs(server)) { /* to put the line together costs as much as a query */
         server_log(server, "settled",

@@ -754,6 +754,34 @@ static void when_the_commit_fails_nothing_is_said_to_have_happened(void **state)
     given_order(b, "o", ALICE, 1);
 }
 
+static size_t lines_at_commit;
+
+static bool count_lines(void *ctx, bool after)
+{
+    const struct bench *b = ctx;
+    lines_at_commit = after ? lines_at_commit : b->log_lines;
+    return true;
+}
+
+static void the_log_says_nothing_before_it_is_so(void **state)
+{
+    struct bench *b = *state;
+    given_card(b, ALICE, "an12113");
+    b->commits_until_fail = 1;
+    assert_int_equal(ask(b, "GET", "/api/v1/orders/nothing", NULL), 503);
+    assert_non_null(strstr(b->log_before, "\"status\":404"));
+    assert_non_null(strstr(b->log_before, ",\"lost\":true}"));
+    assert_non_null(strstr(b->last_log, "tick failed"));
+    assert_null(strstr(b->last_log, "lost"));
+
+    b->on_commit = count_lines;
+    const size_t lines = b->log_lines;
+    given_order(b, "o", ALICE, 1);
+    assert_int_equal(lines_at_commit, lines);
+    assert_int_equal(b->log_lines, lines + 1);
+    assert_null(strstr(b->last_log, "lost"));
+}
+
 static void a_request_that_fails_leaves_the_others_of_its_tick_alone(void **state)
 {
     struct bench *b = *state;
@@ -872,6 +900,7 @@ int main(void)
         TEST(what_is_not_there_is_named),
         TEST(an_operator_s_posting_is_booked_once),
         TEST(when_the_commit_fails_nothing_is_said_to_have_happened),
+        TEST(the_log_says_nothing_before_it_is_so),
         TEST(a_request_that_fails_leaves_the_others_of_its_tick_alone),
         TEST(logs_hold_no_key_and_no_token),
         TEST(a_path_that_is_no_text_is_logged_all_the_same),

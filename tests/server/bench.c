@@ -5,6 +5,9 @@
 static bool commit_hook(void *ctx, bool after)
 {
     struct bench *b = ctx;
+    if (b->on_commit != NULL && !b->on_commit(b, after)) {
+        return false;
+    }
     if (b->commits_until_fail == 0 || after != b->fail_after) {
         return true;
     }
@@ -14,6 +17,7 @@ static bool commit_hook(void *ctx, bool after)
 static void keep_log(void *ctx, const char *line)
 {
     struct bench *b = ctx;
+    memcpy(b->log_before, b->last_log, sizeof b->log_before);
     (void)snprintf(b->last_log, sizeof b->last_log, "%s", line);
     b->log_lines++;
 }

@@ -22,12 +22,14 @@ struct bench {
     struct scrip_ledger *ledger;
     struct scrip_server *server;
     struct scrip_response response;
-    json_t *json;           /* of the last answer, or NULL */
-    const char *bearer;     /* sent with requests; NULL: none */
-    const char *peer;       /* address of the client; NULL: none */
-    const char *prefer;     /* preferences; NULL: none */
-    int commits_until_fail; /* 0: never */
-    bool fail_after;        /* the failing commit is on disk all the same */
+    json_t *json;                           /* of the last answer, or NULL */
+    const char *bearer;                     /* sent with requests; NULL: none */
+    const char *peer;                       /* address of the client; NULL: none */
+    const char *prefer;                     /* preferences; NULL: none */
+    int commits_until_fail;                 /* 0: never */
+    bool fail_after;                        /* the failing commit is on disk all the same */
+    bool (*on_commit)(void *b, bool after); /* NULL: none */
+    char log_before[4096];                  /* the line before the last */
     char last_log[4096];
     size_t log_lines;
 };
