@@ -19,7 +19,7 @@ enum scrip_status scrip_ledger_open(const struct scrip_ledger_config *config, st
     me->commit_hook = config->commit_hook;
     me->commit_ctx = config->commit_ctx;
     const enum scrip_status status =
-        store_sqlite_open(config->path, config->busy_ms == 0 ? 5000U : config->busy_ms, &me->store);
+        store_sqlite_open(config->path, config->busy_ms == 0 ? 5000U : config->busy_ms, config->existing, &me->store);
     if (status != SCRIP_OK) {
         free(me);
         return status;
@@ -61,17 +61,27 @@ static enum scrip_status lose_by_store(struct scrip_ledger *ledger)
     return lose(ledger, ledger->store->ops->message(ledger->store));
 }
 
-enum scrip_status scrip_ledger_begin(struct scrip_ledger *ledger)
+static enum scrip_status begin(struct scrip_ledger *ledger, enum scrip_status (*begin_store)(struct store *store))
 {
     if (ledger->in_transaction) {
         return SCRIP_E_STATE;
     }
     ledger->lost[0] = '\0';
-    SCRIP_TRY(ledger->store->ops->begin(ledger->store));
+    SCRIP_TRY(begin_store(ledger->store));
     ledger->in_transaction = true;
     ledger->request = REQUEST_NONE;
     ledger->known.has = 0;
     return SCRIP_OK;
+}
+
+enum scrip_status scrip_ledger_begin(struct scrip_ledger *ledger)
+{
+    return begin(ledger, ledger->store->ops->begin);
+}
+
+enum scrip_status scrip_ledger_begin_read(struct scrip_ledger *ledger)
+{
+    return begin(ledger, ledger->store->ops->begin_read);
 }
 
 enum scrip_status scrip_ledger_commit(struct scrip_ledger *ledger)

@@ -1,7 +1,7 @@
 /* store.h: the seam between the book and a database.
  *
  * The book speaks in named statements (statements.def), written in the SQL that SQLite and PostgreSQL share; a store
- * runs them. So a second database is one more driver of fifteen functions and a schema, not a second book. Values are
+ * runs them. So a second database is one more driver of sixteen functions and a schema, not a second book. Values are
  * integers, texts and blobs; parameters are numbered ?1, ?2 .... */
 #ifndef SCRIP_LEDGER_STORE_H
 #define SCRIP_LEDGER_STORE_H
@@ -41,6 +41,8 @@ struct store;
 
 struct store_ops {
     enum scrip_status (*begin)(struct store *store);
+    /** One that only reads, all of it as it is at its first statement; waits for nobody. */
+    enum scrip_status (*begin_read)(struct store *store);
     enum scrip_status (*commit)(struct store *store);
     void (*rollback)(struct store *store);
     /** Set a savepoint; undo to it and drop it, or just drop it. */
@@ -67,7 +69,7 @@ struct store {
     const struct store_ops *ops;
 };
 
-/** Open the SQLite store. @return as scrip_ledger_open */
-enum scrip_status store_sqlite_open(const char *path, unsigned busy_ms, struct store **store);
+/** Open the SQLite store. @param existing  do not make it. @return as scrip_ledger_open */
+enum scrip_status store_sqlite_open(const char *path, unsigned busy_ms, bool existing, struct store **store);
 
 #endif

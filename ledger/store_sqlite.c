@@ -66,6 +66,11 @@ static enum scrip_status begin(struct store *store)
     return run(self(store), STORE_BEGIN);
 }
 
+static enum scrip_status begin_read(struct store *store)
+{
+    return run(self(store), STORE_BEGIN_READ);
+}
+
 /* One that failed may have found the disk full. From then on the log is kept short, or it would take what room comes
  * back and leave none for the file that it is to be moved into. */
 static enum scrip_status commit(struct store *store)
@@ -194,6 +199,7 @@ static void close_store(struct store *store)
 
 static const struct store_ops ops = {
     .begin = begin,
+    .begin_read = begin_read,
     .commit = commit,
     .rollback = rollback,
     .savepoint = savepoint,
@@ -267,7 +273,7 @@ static enum scrip_status upgrade(sqlite3 *db)
     return ok ? SCRIP_OK : SCRIP_E_UNSUPPORTED;
 }
 
-enum scrip_status store_sqlite_open(const char *path, unsigned busy_ms, struct store **store)
+enum scrip_status store_sqlite_open(const char *path, unsigned busy_ms, bool existing, struct store **store)
 {
     struct sqlite_store *me = calloc(1, sizeof *me);
     if (me == NULL) {
@@ -284,7 +290,7 @@ enum scrip_status store_sqlite_open(const char *path, unsigned busy_ms, struct s
                    CHECKPOINT_PAGES, CACHE_KB);
     me->base.ops = &ops;
     enum scrip_status status = SCRIP_E_IO;
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (existing ? 0 : SQLITE_OPEN_CREATE);
     if (sqlite3_open_v2(path, &me->db, flags, gather_vfs()) == SQLITE_OK) {
         me->busy_ms = busy_ms;
         (void)sqlite3_busy_handler(me->db, wait_for_lock, me);

@@ -1,5 +1,6 @@
 /* log.c: the structured log. A line says what has been answered, so like the answer it waits for the commit of its
- * tick; of a tick that was lost it says so. */
+ * tick. Those of a tick that was lost are marked: what they say is not known to be on disk, and the client was told
+ * 503. */
 #include "server.h"
 #include "token.h"
 

@@ -153,13 +153,13 @@ static enum scrip_status open_tick(struct scrip_server *server)
 {
     make_room(server);
     SCRIP_TRY(scrip_ledger_begin(server->config.ledger));
+    server_log_hold(server);
     return expire_orders(server);
 }
 
 enum scrip_status scrip_server_begin(struct scrip_server *server)
 {
     server->before = server->counters;
-    server_log_hold(server);
     const enum scrip_status status = open_tick(server);
     return status == SCRIP_OK || status == SCRIP_E_STATE ? status : scrip_server_end(server, status);
 }

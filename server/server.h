@@ -110,15 +110,15 @@ static inline bool server_logs(const struct scrip_server *server)
     return server->config.log.line != NULL;
 }
 
-/** Log something; inside a tick it is written when the tick ends.
+/** Log something; inside a tick it is written when the tick ends (at once where there is no memory to keep it).
  *  @param members  an object, which is taken over; NULL: none */
 void server_log(struct scrip_server *server, const char *event, json_t *members);
 
 /** Log how a request was answered. */
 void server_log_request(const struct context *context);
 
-/** Keep the lines that follow, until server_log_release writes them. @param lost  nothing of what they say has happened
- */
+/** Keep the lines that follow, until server_log_release writes them.
+ *  @param lost  what they say is not known to have happened, and nobody has been told so */
 void server_log_hold(struct scrip_server *server);
 void server_log_release(struct scrip_server *server, bool lost);
 

@@ -23,6 +23,7 @@ struct counting {
     bool wanted, stop;
     struct totals found;
     int64_t found_at_us; /* when that was so */
+    int64_t tried_at_us; /* when a count was begun last, whatever came of it */
     int64_t took_us;
 };
 
@@ -46,6 +47,15 @@ static bool wait_until_wanted(struct counting *counting)
     return wanted;
 }
 
+/* All of it as it was at one moment. */
+static enum scrip_status count_snapshot(struct scrip_ledger *ledger, struct totals *totals)
+{
+    SCRIP_TRY(scrip_ledger_begin_read(ledger));
+    const enum scrip_status status = count(ledger, totals);
+    scrip_ledger_rollback(ledger);
+    return status;
+}
+
 /* A book that cannot be counted keeps its old totals: their age tells. */
 static void *count_when_wanted(void *arg)
 {
@@ -54,9 +64,10 @@ static void *count_when_wanted(void *arg)
     while (wait_until_wanted(counting)) {
         struct totals fresh;
         const int64_t start = monotonic_us();
-        const enum scrip_status status = count(counting->ledger, &fresh);
+        const enum scrip_status status = count_snapshot(counting->ledger, &fresh);
         (void)pthread_mutex_lock(&counting->lock);
         counting->took_us = monotonic_us() - start;
+        counting->tried_at_us = start;
         if (status == SCRIP_OK) {
             counting->found = fresh;
             counting->found_at_us = start;
@@ -82,7 +93,8 @@ static bool start_thread(struct counting *counting)
 /* With what is known already, or to find it out now. */
 static struct counting *begin_counting(const struct scrip_server *server, const struct totals *found, int64_t at_us)
 {
-    const struct scrip_ledger_config config = {.path = server->config.ledger_path, .clock = server->config.clock};
+    const struct scrip_ledger_config config = {
+        .path = server->config.ledger_path, .existing = true, .clock = server->config.clock};
     struct counting *counting = calloc(1, sizeof *counting);
     if (counting == NULL) {
         return NULL;
@@ -91,6 +103,7 @@ static struct counting *begin_counting(const struct scrip_server *server, const 
     (void)pthread_cond_init(&counting->changed, NULL);
     counting->found = *found;
     counting->found_at_us = at_us;
+    counting->tried_at_us = at_us;
     counting->took_us = monotonic_us() - at_us;
     counting->wanted = !found->known;
     if (scrip_ledger_open(&config, &counting->ledger) == SCRIP_OK && start_thread(counting)) {
@@ -107,18 +120,27 @@ static void read_found(struct counting *counting, struct totals *totals)
 {
     (void)pthread_mutex_lock(&counting->lock);
     *totals = counting->found;
-    totals->age_us = monotonic_us() - counting->found_at_us;
-    if (totals->age_us >= COUNT_SHARE * counting->took_us) {
+    const int64_t now = monotonic_us();
+    totals->age_us = now - counting->found_at_us;
+    if (now - counting->tried_at_us >= COUNT_SHARE * counting->took_us) {
         counting->wanted = true;
         (void)pthread_cond_signal(&counting->changed);
     }
     (void)pthread_mutex_unlock(&counting->lock);
 }
 
+/* Only a book in a file can be opened a second time. */
+static bool has_file(const struct scrip_server *server, struct stat *file)
+{
+    const char *path = server->config.ledger_path;
+    return path != NULL && stat(path, file) == 0 && S_ISREG(file->st_mode);
+}
+
 static bool takes_long(const struct scrip_server *server, int64_t us)
 {
     const uint32_t most = server->config.count_in_tick_us;
-    return server->config.ledger_path != NULL && us >= (most == 0 ? COUNT_IN_TICK_US : most);
+    struct stat file;
+    return us >= (most == 0 ? COUNT_IN_TICK_US : most) && has_file(server, &file);
 }
 
 /* Where no thread can be had, it is counted in the tick as before. */
@@ -139,8 +161,7 @@ enum scrip_status totals_read(struct scrip_server *server, struct totals *totals
 void totals_open(struct scrip_server *server)
 {
     struct stat file;
-    const char *path = server->config.ledger_path;
-    if (path != NULL && stat(path, &file) == 0 && file.st_size >= LARGE_BYTES) {
+    if (has_file(server, &file) && file.st_size >= LARGE_BYTES) {
         server->counting = begin_counting(server, &(struct totals){.known = false}, monotonic_us());
     }
 }

@@ -14,7 +14,8 @@ struct totals {
 /** Begin to count in the background if the book is large already; for when the server is made. */
 void totals_open(struct scrip_server *server);
 
-/** What there is: as it is now, or of a large book as it was when it was counted last.
+/** What there is: as it is now, or of a large book as it was when it was counted last. Whether it is counted anew then
+ *  is decided by this call, too: who never asks has nothing counted.
  *  @return SCRIP_OK; SCRIP_E_STORE */
 enum scrip_status totals_read(struct scrip_server *server, struct totals *totals);
 

@@ -28,6 +28,7 @@ struct scrip_ledger;
 
 struct scrip_ledger_config {
     const char *path;         /**< SQLite file, created when absent; ":memory:" for tests */
+    bool existing;            /**< do not create it: SCRIP_E_IO where it is absent */
     struct scrip_clock clock; /**< when entries are made */
     unsigned busy_ms;         /**< how long to wait for another process's transaction; 0: 5000 */
     /** Test hook, may be NULL: called right before (`after` false) and right after (true) a commit reaches the disk.
@@ -51,6 +52,10 @@ const char *scrip_ledger_message(const struct scrip_ledger *ledger);
 
 /** Begin; waits for other writers. @return SCRIP_E_STATE: one is open already */
 enum scrip_status scrip_ledger_begin(struct scrip_ledger *ledger);
+
+/** Begin to read: what follows sees the book as it is at the first question, whatever others commit meanwhile, and
+ * keeps nobody waiting. End it with scrip_ledger_rollback. @return SCRIP_E_STATE: a transaction is open already */
+enum scrip_status scrip_ledger_begin_read(struct scrip_ledger *ledger);
 
 /** Make durable. @return SCRIP_OK: on disk; SCRIP_E_STORE: not known to be: treat as lost, nothing may be released */
 enum scrip_status scrip_ledger_commit(struct scrip_ledger *ledger);

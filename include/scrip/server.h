@@ -74,10 +74,10 @@ struct scrip_log {
 
 struct scrip_server_config {
     struct scrip_ledger *ledger; /**< borrowed; open */
-    const char *ledger_path;     /**< its file, to count a large book for /metrics by a thread, on a connection of its
-                                  *   own; NULL: it is always counted in the tick of the request */
-    uint32_t count_in_tick_us;   /**< a book that takes so long to count is large, as is one of 16 MB; 0: 10000 */
-    struct scrip_keys *keys;     /**< borrowed; needs topup, tmac, seal; id, write, pay for what needs them */
+    const char *ledger_path;   /**< its file, borrowed, to count a large book for /metrics by a thread, on a connection
+                                *   of its own; NULL, or no file: it is always counted in the tick of the request */
+    uint32_t count_in_tick_us; /**< a book that takes so long to count is large, as is one of 16 MB; 0: 10000 */
+    struct scrip_keys *keys;   /**< borrowed; needs topup, tmac, seal; id, write, pay for what needs them */
     struct scrip_clock clock;
     struct scrip_random random; /**< for API keys made by the API */
     struct scrip_log log;       /**< line NULL: none */

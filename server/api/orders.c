@@ -128,18 +128,35 @@ enum scrip_status api_answer_order(struct context *context, int status, const ch
     return response_json(context->response, status, out);
 }
 
-/* RFC 7240: of a list of preferences, one that we do not know is passed over. */
+/* Behind the next comma that is not quoted; NULL: there is none. */
+static const char *next_preference(const char *at)
+{
+    bool quoted = false;
+    for (; *at != '\0'; at++) {
+        if (*at == ',' && !quoted) {
+            return at + 1;
+        }
+        quoted = quoted != (*at == '"');
+        at += quoted && *at == '\\' && at[1] != '\0';
+    }
+    return NULL;
+}
+
+/* Of a list of preferences the first that is called `return` counts [RFC 7240 section 2]. */
 static bool prefers_no_body(const struct scrip_request *request)
 {
-    static const char minimal[] = "return=minimal";
-    const char *at = request->prefer;
-    while (at != NULL) {
+    static const char name[] = "return";
+    static const char minimal[] = "minimal";
+    for (const char *at = request->prefer; at != NULL; at = next_preference(at)) {
         at += strspn(at, " \t,");
-        const size_t len = strcspn(at, " \t,;");
-        if (len == sizeof minimal - 1 && strncasecmp(at, minimal, len) == 0) {
-            return true;
+        const char *value = at + strcspn(at, "= \t,;");
+        const bool is_return = (size_t)(value - at) == sizeof name - 1 && strncasecmp(at, name, sizeof name - 1) == 0;
+        value += strspn(value, " \t");
+        if (is_return && *value == '=') {
+            value += 1 + strspn(value + 1, " \t\"");
+            return strcspn(value, " \t,;\"") == sizeof minimal - 1 &&
+                   strncasecmp(value, minimal, sizeof minimal - 1) == 0;
         }
-        at = strchr(at + len, ',');
     }
     return false;
 }

@@ -147,16 +147,29 @@ static int fund_and_prefer(struct bench *b, const char *prefer)
 
 static void who_wants_no_answer_gets_none(void **state)
 {
-    static const char *const minimal[] = {"return=minimal", "Return=Minimal", "respond-async, return=minimal",
-                                          " ,,return=minimal;foo=\"bar\"", "wait=10;x=y ,\treturn=minimal , lenient"};
+    static const char *const minimal[] = {"return=minimal",
+                                          "Return=Minimal",
+                                          "respond-async, return=minimal",
+                                          " ,,return=minimal;foo=\"bar\"",
+                                          "wait=10;x=y ,\treturn=minimal , lenient",
+                                          "return = minimal",
+                                          "return=\"minimal\"",
+                                          "a=\"\\\",\", return=minimal",
+                                          "return, return=minimal, return=representation"};
     static const char *const whole[] = {"",
                                         ",",
+                                        "return",
+                                        "return=",
                                         "return=representation",
                                         "return=minimal2",
                                         "xreturn=minimal",
                                         "wait=return=minimal",
                                         "foo;return=minimal",
-                                        "return minimal"};
+                                        "return minimal",
+                                        "return=representation, return=minimal",
+                                        "foo=\"a, return=minimal, b\"",
+                                        "foo=\"a\\\", return=minimal",
+                                        "foo=\"a\\"};
     struct bench *b = *state;
     given_card(b, ALICE, "an12113");
     given_order(b, "order-1", ALICE, 2000);
