@@ -520,9 +520,8 @@ const struct tool_command tool_serve = {
     .summary = "the top-up server: over the air, API, metrics",
     .text =
         "Serves the relay protocol below /ota/, the JSON API below /api/v1/, and /metrics. One thread answers; a "
-        "second "
-        "one counts the book where it is large. Every answer that stands on a change leaves after the change is on "
-        "disk. Several instances may share one ledger file and one key store; a session begun with one goes on with "
+        "second one counts the book where it is large. Every answer that stands on a change leaves after the change is "
+        "on disk. Several instances may share one ledger file and one key store; a session begun with one goes on with "
         "any other.\n\n"
         "Each option may stand in the configuration file instead, in the section [server], as name = value; what is "
         "given here counts more. SIGTERM and SIGINT stop it: it takes no new connection and finishes what is in "
